@@ -1,0 +1,20 @@
+/*
+ * filteropt.c
+ *		Module entry: each feature initialises itself, nothing else happens here.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "keyword/keyword.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* Called once per backend, or once in the postmaster when preloaded. */
+void
+_PG_init(void)
+{
+	fo_keyword_init();
+}

@@ -71,7 +71,11 @@ cleanup()
 	trap - EXIT INT TERM HUP
 	cd /
 	cluster_stop || true
-	[ -n "${KEEP_WORK:-}" ] && printf 'kept: %s\n' "$work" || rm -rf "$work"
+	if [ -n "${KEEP_WORK:-}" ]; then
+		printf 'kept: %s\n' "$work" >&2
+	else
+		rm -rf "$work"
+	fi
 	exit "$status"
 }
 
@@ -151,8 +155,10 @@ cluster_start()
 			-o "-p $PGPORT -h '${tcp:+127.0.0.1}'" start >"$cluster/start.log" 2>&1; then
 			break
 		fi
-		[ -n "$tcp" ] && [ "$try" -lt 8 ] ||
-			{ cat "$cluster/start.log" "$cluster/log" >&2; die 'the private server did not start'; }
+		if [ -z "$tcp" ] || [ "$try" = 8 ]; then
+			cat "$cluster/start.log" "$cluster/log" >&2
+			die 'the private server did not start'
+		fi
 	done
 	export PGHOST=$cluster PGPORT PGUSER=postgres PGDATABASE=postgres
 	export PATH="$bindir:$PATH"

@@ -41,7 +41,7 @@ DATA_built = sql/filteropt--$(EXTVERSION).sql
 
 # -MMD -MP: pgxs.mk tracks no header when the server was not built to.
 PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror)
+PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
 SHLIB_LINK = -lutf8proc
 
 # Bitcode would serve only to inline our functions into JIT code, and costs

@@ -34,7 +34,6 @@ as_server()
 	if [ "$(id -u)" != 0 ]; then
 		"$@"
 	else
-		# shellcheck disable=SC2016
 		runuser -u postgres -- sh -c '
 			hard=$(ulimit -H -n)
 			case $hard in

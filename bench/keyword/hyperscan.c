@@ -26,17 +26,28 @@
 /* What a boundary check must know of a keyword. */
 typedef struct Ends
 {
-	unsigned int	length:30;
-	unsigned int	first:1;		/* begins with a word byte */
-	unsigned int	last:1;			/* ends with one */
+	unsigned int length:30;
+	unsigned int first:1;		/* begins with a word byte */
+	unsigned int last:1;		/* ends with one */
 } Ends;
 
 struct HsList
 {
 	hs_database_t *database;
 	hs_scratch_t *scratch;
+	hs_compile_error_t *error;	/* while it is built */
 	Ends	   *ends;			/* of each keyword; only for HS_WORD_CHECKED */
 };
+
+/* A list to be compiled. */
+typedef struct Source
+{
+	const char *const *keywords;
+	const size_t *lengths;
+	size_t		n;
+	unsigned int *flags;
+	unsigned int *ids;
+} Source;
 
 /* A scan under way. */
 typedef struct Scan
@@ -84,38 +95,37 @@ write_pattern(char *out, const char *keyword, size_t length, bool unicode)
 	return out - start;
 }
 
-/* Compile caseless literals, one flag and id for each. */
+/* Compile caseless literals. */
 static hs_error_t
-compile_literals(const char *const *keywords, const size_t *lengths, size_t n,
-				 const unsigned int *flags, const unsigned int *ids,
-				 hs_database_t **database, hs_compile_error_t **error)
+compile_literals(HsList *list, const Source *source)
 {
-	return hs_compile_lit_multi(keywords, flags, ids, lengths, n,
-								HS_MODE_BLOCK, NULL, database, error);
+	return hs_compile_lit_multi(source->keywords, source->flags, source->ids,
+								source->lengths, source->n, HS_MODE_BLOCK,
+								NULL, &list->database, &list->error);
 }
 
 /* Compile each keyword as an escaped pattern with boundaries. */
 static hs_error_t
-compile_words(const char *const *keywords, const size_t *lengths, size_t n,
-			  const unsigned int *flags, const unsigned int *ids, bool unicode,
-			  hs_database_t **database, hs_compile_error_t **error)
+compile_words(HsList *list, const Source *source, bool unicode)
 {
-	const char **patterns = malloc(n * sizeof(char *));
+	const char **patterns = malloc(source->n * sizeof(char *));
 	size_t		total = 0;
 	char	   *buffer;
 	char	   *next;
 	hs_error_t	result;
 
-	for (size_t i = 0; i < n; i++)
-		total += PATTERN_SIZE(lengths[i]);
+	for (size_t i = 0; i < source->n; i++)
+		total += PATTERN_SIZE(source->lengths[i]);
 	next = buffer = malloc(total);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < source->n; i++)
 	{
 		patterns[i] = next;
-		next += write_pattern(next, keywords[i], lengths[i], unicode);
+		next += write_pattern(next, source->keywords[i], source->lengths[i],
+							  unicode);
 	}
-	result = hs_compile_multi(patterns, flags, ids, n, HS_MODE_BLOCK, NULL,
-							  database, error);
+	result = hs_compile_multi(patterns, source->flags, source->ids, source->n,
+							  HS_MODE_BLOCK, NULL, &list->database,
+							  &list->error);
 	free(buffer);
 	free(patterns);
 	return result;
@@ -149,6 +159,30 @@ choose_flags(HsOptions options)
 	return flags;
 }
 
+/* Compile the keywords, all with the same flags, and make scratch space. */
+static hs_error_t
+compile_list(HsList *list, Source *source, HsOptions options)
+{
+	hs_error_t	result;
+
+	source->flags = calloc(source->n, sizeof(unsigned int));
+	source->ids = calloc(source->n, sizeof(unsigned int));
+	for (size_t i = 0; i < source->n; i++)
+	{
+		source->flags[i] = choose_flags(options);
+		source->ids[i] = i;
+	}
+	if (options.boundary == HS_WORD_PATTERN)
+		result = compile_words(list, source, options.unicode);
+	else
+		result = compile_literals(list, source);
+	free(source->flags);
+	free(source->ids);
+	if (result == HS_SUCCESS)
+		result = hs_alloc_scratch(list->database, &list->scratch);
+	return result;
+}
+
 /*
  * Compile a list of n keywords, none of them empty.  Returns NULL and says
  * why in "error" when Hyperscan refuses it.
@@ -157,35 +191,16 @@ HsList *
 hs_list_build(const char *const *keywords, const size_t *lengths, size_t n,
 			  HsOptions options, char *error, size_t error_size)
 {
-	unsigned int   *flags = calloc(n, sizeof(unsigned int));
-	unsigned int   *ids = calloc(n, sizeof(unsigned int));
 	HsList	   *list = calloc(1, sizeof(HsList));
-	hs_compile_error_t *compile_error = NULL;
-	hs_error_t	result;
+	Source		source = {keywords, lengths, n, NULL, NULL};
 
-	for (size_t i = 0; i < n; i++)
-	{
-		flags[i] = choose_flags(options);
-		ids[i] = i;
-	}
-	if (options.boundary == HS_WORD_PATTERN)
-		result = compile_words(keywords, lengths, n, flags, ids,
-							   options.unicode, &list->database,
-							   &compile_error);
-	else
-		result = compile_literals(keywords, lengths, n, flags, ids,
-								  &list->database, &compile_error);
-	free(flags);
-	free(ids);
 	if (options.boundary == HS_WORD_CHECKED)
 		list->ends = describe_ends(keywords, lengths, n);
-	if (result == HS_SUCCESS)
-		result = hs_alloc_scratch(list->database, &list->scratch);
-	if (result == HS_SUCCESS)
+	if (compile_list(list, &source, options) == HS_SUCCESS)
 		return list;
 	snprintf(error, error_size, "%s",
-			 compile_error ? compile_error->message : "out of memory");
-	hs_free_compile_error(compile_error);
+			 list->error ? list->error->message : "out of memory");
+	hs_free_compile_error(list->error);
 	hs_list_free(list);
 	return NULL;
 }

@@ -150,7 +150,7 @@ describe_ends(const char *const *keywords, const size_t *lengths, size_t n)
 static unsigned int
 choose_flags(HsOptions options)
 {
-	unsigned int	flags = HS_FLAG_CASELESS;
+	unsigned int flags = HS_FLAG_CASELESS;
 
 	if (options.first_only && options.boundary != HS_WORD_CHECKED)
 		flags |= HS_FLAG_SINGLEMATCH;
@@ -160,13 +160,13 @@ choose_flags(HsOptions options)
 }
 
 /* Compile the keywords, all with the same flags, and make scratch space. */
-static hs_error_t
+static bool
 compile_list(HsList *list, Source *source, HsOptions options)
 {
 	hs_error_t	result;
 
-	source->flags = calloc(source->n, sizeof(unsigned int));
-	source->ids = calloc(source->n, sizeof(unsigned int));
+	source->flags = calloc(source->n, sizeof(*source->ids));
+	source->ids = calloc(source->n, sizeof(*source->ids));
 	for (size_t i = 0; i < source->n; i++)
 	{
 		source->flags[i] = choose_flags(options);
@@ -180,7 +180,7 @@ compile_list(HsList *list, Source *source, HsOptions options)
 	free(source->ids);
 	if (result == HS_SUCCESS)
 		result = hs_alloc_scratch(list->database, &list->scratch);
-	return result;
+	return result == HS_SUCCESS;
 }
 
 /*
@@ -196,7 +196,7 @@ hs_list_build(const char *const *keywords, const size_t *lengths, size_t n,
 
 	if (options.boundary == HS_WORD_CHECKED)
 		list->ends = describe_ends(keywords, lengths, n);
-	if (compile_list(list, &source, options) == HS_SUCCESS)
+	if (compile_list(list, &source, options))
 		return list;
 	snprintf(error, error_size, "%s",
 			 list->error ? list->error->message : "out of memory");

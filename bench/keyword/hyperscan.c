@@ -187,7 +187,7 @@ compile_list(HsList *list, Source *source, HsOptions options)
  * Compile a list of n keywords, none of them empty.  Returns NULL and says
  * why in "error" when Hyperscan refuses it.
  */
-HsList *
+struct HsList *
 hs_list_build(const char *const *keywords, const size_t *lengths, size_t n,
 			  HsOptions options, char *error, size_t error_size)
 {

@@ -17,7 +17,7 @@ HOUSE = help deps check check-assert demo bench unit fuzz lint format dist
 ifneq ($(filter $(HOUSE),$(or $(MAKECMDGOALS),all)),)
 
 # Settings given on the command line reach the scripts by the environment.
-export PG_CONFIG BENCH FUZZ_SECONDS SUITES TESTS FEATURES
+export PG_CONFIG BENCH BENCH_QUICK FUZZ_SECONDS SUITES TESTS RULES ASSERT_PG_CONFIG
 .PHONY: $(MAKECMDGOALS)
 .NOTPARALLEL:
 
@@ -97,6 +97,8 @@ installcheck-isolation:
 installcheck-tap: PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
 installcheck-tap: PG_PROVE_FLAGS += -I test/t
 installcheck-tap:
+	$(if $(filter 0,$(shell id -u)),$(error TAP tests make clusters, \
+	which root cannot: run them as another user, or "make check"))
 	$(if $(PROVE_TESTS),$(prove_installcheck))
 
 -include $(OBJS:.o=.d)
@@ -115,6 +117,7 @@ endif
 ## make bench [BENCH=name]    benchmarks beside peers and floors
 ## make demo                  a feed filtered, shown in the terminal
 ## make lint                  include rules, symbols, warnings, style
+##                            (RULES="sources layout")
 ## make format                lay the sources out as "make lint" wants them
 ## make dist                  a source archive for PGXN
 ## make clean                 remove what was built

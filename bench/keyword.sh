@@ -28,6 +28,7 @@ sizes=${BENCH_SIZES:-$([ -n "$quick" ] && echo 10 1000 || echo 10 100 1000 10000
 rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 3 || echo 5)}
 ms=${BENCH_MS:-$([ -n "$quick" ] && echo 2 || echo 20)}
 data=${BENCH_DATA:-$root/../shared/data}
+patterns=$([ -n "$quick" ] && echo 100 || echo 1000)
 peers_only=${BENCH_PEERS:-}
 here=$root/bench/keyword
 
@@ -102,7 +103,7 @@ run_core()
 	local n
 	say 'engines alone (C)'
 	for n in $sizes; do
-		locked "$work/core" -m "$ms" -r "$rounds" -k "$work/data/k$n.txt" \
+		locked "$work/core" -m "$ms" -r "$rounds" -p "$patterns" -k "$work/data/k$n.txt" \
 			tweets="$work/data/tweets.txt" posts="$work/data/posts.txt" \
 			ascii-tweets="$work/data/ascii-tweets.txt" \
 			ascii-posts="$work/data/ascii-posts.txt" |
@@ -121,7 +122,7 @@ run_languages()
 			printf 'size\t%s-%s\t%s\n' "$language" "$length" \
 				"$(LC_ALL=C.UTF-8 wc -lmc <"$work/data/$language-$length.txt" | xargs | tr ' ' '\t')"
 		done >>"$results"
-		locked "$work/core" -m "$ms" -r "$rounds" -k "$file" \
+		locked "$work/core" -m "$ms" -r "$rounds" -p "$patterns" -k "$file" \
 			"$language-short=$work/data/$language-short.txt" \
 			"$language-long=$work/data/$language-long.txt" |
 			sed "s|^|core	k100/|" >>"$results"

@@ -229,7 +229,7 @@ sub report_functions
 	}
 	if (my $way = $sql{'build/50'})
 	{
-		my $us = ($way->{keyword_set}{ns} - $way->{'array floor'}{ns}) / 1e3;
+		my $us = ($way->{keyword_set}{ns} - $way->{'floor'}{ns}) / 1e3;
 		heading('keyword_set() inside PostgreSQL, us');
 		printf "  %7d keywords %12.1f  target <= 30  %s\n", 50, $us, verdict($us <= 30);
 		printf "  %7d keywords %12.1f\n", $_, $sql{"build/$_"}{keyword_set}{ns} / 1e3

@@ -1,6 +1,7 @@
 /*
  * engine.c
- *		filteropt's core as engines of the microbenchmark, one a folding level.
+ *		filteropt's core as engines of the microbenchmark: folding levels, and
+ *		kernels of lesser processors.
  *
  * Memory comes from an arena that is emptied before each build, as a memory
  * context is in a backend, so that malloc is no part of the figures.
@@ -24,7 +25,9 @@ typedef struct Arena
 } Arena;
 
 static Arena arena;
-static FoMatcher matcher;
+static FoMatcher matcher;			/* with the fastest kernel */
+static FoMatcher avx2_matcher;		/* as on a processor without AVX-512 */
+static FoMatcher portable_matcher;	/* as on any processor */
 
 /* FoAlloc.resize of the arena; the last block grows in place. */
 static void *
@@ -109,6 +112,11 @@ start(void)
 		abort();
 	fo_unicode_init(unicode_alloc);
 	fo_matcher_begin(&matcher, in_heap);
+	fo_matcher_begin(&avx2_matcher, in_heap);
+	if (fo_kernel_named("avx2"))
+		avx2_matcher.kernel = fo_kernel_named("avx2");
+	fo_matcher_begin(&portable_matcher, in_heap);
+	portable_matcher.kernel = fo_kernel_named("portable");
 }
 
 /* Compile a list at a folding level, in the arena. */
@@ -183,19 +191,38 @@ count_keyword(void *arg, uint32_t keyword)
 	return false;
 }
 
-/* Engine.scan: stop at the first keyword, or count all occurrences. */
+/* Stop at the first keyword, or count all occurrences. */
 static size_t
-scan_keywords(const void *set, Task task, const char *text, size_t length)
+scan_with(FoMatcher *with, const void *set, Task task, const char *text, size_t length)
 {
 	FoScan		scan;
 	size_t		count = 0;
 
 	if (!task.all)
-		return fo_keyword_occurs(&matcher, set, (const uint8_t *) text, length, poll_nothing);
-	fo_scan_begin(&scan, &matcher, set, (const uint8_t *) text, length, false);
+		return fo_keyword_occurs(with, set, (const uint8_t *) text, length, poll_nothing);
+	fo_scan_begin(&scan, with, set, (const uint8_t *) text, length, false);
 	while (fo_scan_next(&scan))
 		fo_scan_keywords(&scan, count_keyword, &count);
 	return count;
+}
+
+/* Engine.scan with each kernel. */
+static size_t
+scan_keywords(const void *set, Task task, const char *text, size_t length)
+{
+	return scan_with(&matcher, set, task, text, length);
+}
+
+static size_t
+scan_avx2(const void *set, Task task, const char *text, size_t length)
+{
+	return scan_with(&avx2_matcher, set, task, text, length);
+}
+
+static size_t
+scan_portable(const void *set, Task task, const char *text, size_t length)
+{
+	return scan_with(&portable_matcher, set, task, text, length);
 }
 
 /* Engine.scan: all occurrences with their places, as keyword_find() has them. */
@@ -226,9 +253,11 @@ build_places(const Lines *keywords, Task task)
 static const Engine none = {"none", build_none, free, set_bytes, scan_keywords};
 static const Engine fold_case = {"case", build_case, free, set_bytes, scan_keywords};
 static const Engine accent = {"filteropt", build_accent, free, set_bytes, scan_keywords};
+static const Engine avx2 = {"avx2", build_accent, free, set_bytes, scan_avx2};
+static const Engine portable = {"portable", build_accent, free, set_bytes, scan_portable};
 static const Engine evasion = {"evasion", build_evasion, free, set_bytes, scan_keywords};
 static const Engine places = {"places", build_places, free, set_bytes, scan_places};
 
 const Engine *const filteropt_engines[] = {
-	&accent, &fold_case, &none, &evasion, &places, NULL
+	&accent, &avx2, &portable, &fold_case, &none, &evasion, &places, NULL
 };

@@ -62,8 +62,8 @@ sub numerically { $a <=> $b }
 sub report_core
 {
 	heading('Engines alone, ns per text, one thread; target: highest ratio to Hyperscan');
-	printf "%-13s %-9s %-3s %7s %7s %9s %9s %9s %6s %7s %s\n", qw(texts boundary for N floor
-	  Hyperscan filteropt case ratio target), '';
+	printf "%-13s %-9s %-3s %7s %7s %9s %9s %9s %9s %9s %6s %7s %s\n", qw(texts boundary for N floor
+	  Hyperscan filteropt case avx2 portable ratio target), '';
 	for my $texts (grep { !/^lang-/ } sort keys %scan)
 	{
 		for my $boundary ('word', 'substring')
@@ -77,8 +77,9 @@ sub report_core
 					my $peer = hyperscan($way);
 					my $own = $way->{filteropt} ? $way->{filteropt}{ns} : undef;
 					my $target = scan_target($boundary, $n);
-					printf "%-13s %-9s %-3s %7d %7.0f %9.0f %9s %9s %6s %7s %s\n", $texts, $boundary, $matches,
-					  $n, $way->{floor}{ns}, $peer, $own // '-', $way->{case} ? $way->{case}{ns} : '-',
+					printf "%-13s %-9s %-3s %7d %7.0f %9.0f %9s %9s %9s %9s %6s %7s %s\n", $texts, $boundary,
+					  $matches, $n, $way->{floor}{ns}, $peer,
+					  map({ $way->{$_} ? sprintf('%.0f', $way->{$_}{ns}) : '-' } qw(filteropt case avx2 portable)),
 					  $own ? sprintf('%.2f', $own / $peer) : '-', "<= $target",
 					  verdict($own ? $own / $peer <= $target : undef);
 				}

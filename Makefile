@@ -12,7 +12,7 @@ FEATURES = base keyword
 # copy of the tree, installs what it misses and never touches a cluster that
 # exists.  pgxs.mk has a "check" of its own that says only "not supported", so
 # it is not read when one of these is asked for.
-HOUSE = help deps check check-assert demo bench unit fuzz lint format dist
+HOUSE = help deps check check-assert check-valgrind demo bench unit fuzz lint format dist
 
 ifneq ($(filter $(HOUSE),$(or $(MAKECMDGOALS),all)),)
 
@@ -86,12 +86,10 @@ installcheck:
 	$(MAKE) installcheck-tap
 
 installcheck-sql:
-	$(if $(REGRESS),$(pg_regress_installcheck) $(REGRESS_OPTS) \
-		--dbname=contrib_regression $(REGRESS))
+	$(if $(REGRESS),$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS))
 
 installcheck-isolation:
-	$(if $(ISOLATION),$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) \
-		--dbname=isolation_regression $(ISOLATION))
+	$(if $(ISOLATION),$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION))
 
 # TAP tests make clusters of their own, with PG_CONFIG's programs.
 installcheck-tap: PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
@@ -112,6 +110,7 @@ endif
 ## make check                 everything tested, in a private cluster
 ##                            (SUITES="unit sql isolation tap", TESTS="a b")
 ## make check-assert          the same against a server with assertions
+## make check-valgrind        its SQL and isolation tests under valgrind
 ## make unit                  tests of src/core under ASan and UBSan
 ## make fuzz FUZZ_SECONDS=60  fuzz targets of src/core, so long each
 ## make bench [BENCH=name]    benchmarks beside peers and floors

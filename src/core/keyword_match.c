@@ -377,7 +377,6 @@ fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
 				  const uint8_t *body, size_t len, void (*poll) (void))
 {
 	FoScan		scan;
-	FoMatches	matches = {NULL, 0, 0};
 	bool		found;
 
 	fo_scan_begin(&scan, matcher, set, body, len, false);
@@ -388,11 +387,9 @@ fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
 	found = false;
 	while (!found && fo_scan_next(&scan))
 	{
-		fo_scan_matches(&scan, &matches);
-		found = matches.used > 0;
+		fo_scan_matches(&scan, &matcher->found);
+		found = matcher->found.used > 0;
 		poll();
 	}
-	if (matches.items != NULL)
-		matcher->alloc.release(matcher->alloc.arg, matches.items);
 	return found;
 }

@@ -39,36 +39,50 @@ class_valid(const FoKeywordSet *set, const FoClass *class)
 		(class->sieve == 0 || inside(set, class->sieve, 1, sizeof(FoSieve)));
 }
 
+/* Can the keywords be read from the block, whatever its format? */
+static bool
+readable(const FoKeywordSet *set, size_t size)
+{
+	uint64_t	n = (uint64_t) set->nkeywords + set->nallow;
+	const uint32_t *ends;
+	uint32_t	last = 0;
+
+	if (set->magic >> 8 != FO_KEYWORD_MAGIC >> 8 || set->size != size ||
+		set->fold > FO_FOLD_EVASION || n > FO_KEYWORD_MAX_COUNT ||
+		!inside(set, set->ends, n, sizeof(uint32_t)) || !inside(set, set->sources, 0, 1))
+		return false;
+	ends = fo_at(set, set->ends);
+	if (n > 0)
+		last = ends[n - 1];
+	return set->sources + (uint64_t) last <= size;
+}
+
 /*
  * Is this a block of the current format and Unicode version, with every table
  * inside it?  Takes constant time; blocks come from this library or from a
  * page of the database, what a client sends is compiled anew.
  */
-bool
-fo_keyword_set_valid(const FoKeywordSet *set, size_t size)
+FoSetState
+fo_keyword_set_state(const FoKeywordSet *set, size_t size)
 {
-	uint64_t	nsources;
-
-	if (size < sizeof(FoKeywordSet) || set->magic != FO_KEYWORD_MAGIC || set->size != size ||
-		set->unicode != fo_keyword_unicode() || set->fold > FO_FOLD_EVASION)
-		return false;
-	nsources = (uint64_t) set->nkeywords + set->nallow;
-	if (!inside(set, set->ends, nsources, sizeof(uint32_t)) || !inside(set, set->sources, 0, 0))
-		return false;
+	if (size < sizeof(FoKeywordSet) || !readable(set, size))
+		return FO_SET_CORRUPT;
+	if (set->magic != FO_KEYWORD_MAGIC || set->unicode != fo_keyword_unicode())
+		return FO_SET_OUTDATED;
 	for (int e = 0; e < FO_ENGINES; e++)
 	{
 		const FoEngine *engine = &set->engines[e];
 
 		if (engine->npatterns > 0 &&
 			!inside(set, engine->patterns, engine->npatterns, sizeof(FoPattern)))
-			return false;
+			return FO_SET_CORRUPT;
 		for (int c = 0; c < FO_CLASSES; c++)
 		{
 			if (!class_valid(set, &engine->classes[c]))
-				return false;
+				return FO_SET_CORRUPT;
 		}
 	}
-	return true;
+	return FO_SET_CURRENT;
 }
 
 /* The i-th source as it was written: keywords first, then allowed phrases. */

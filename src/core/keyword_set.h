@@ -102,6 +102,10 @@ typedef struct FoEngine
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
 
+/*
+ * The members up to engines keep their places in every format, so that a block
+ * of any format can be read back into keywords.
+ */
 typedef struct FoKeywordSet
 {
 	uint32_t	container;		/* not looked at here */
@@ -119,6 +123,14 @@ typedef struct FoKeywordSet
 	uint64_t	digest;			/* of options and sources, whatever their order */
 	FoEngine	engines[FO_ENGINES];
 } FoKeywordSet;
+
+/* What a block is good for. */
+typedef enum FoSetState
+{
+	FO_SET_CURRENT,
+	FO_SET_OUTDATED,			/* of another format or Unicode version: to be compiled anew */
+	FO_SET_CORRUPT
+} FoSetState;
 
 /* Memory of the caller; may not return NULL (it may longjmp). */
 typedef struct FoAlloc
@@ -194,7 +206,7 @@ fo_gram_mask(int class)
 }
 
 extern uint32_t fo_keyword_unicode(void);
-extern bool fo_keyword_set_valid(const FoKeywordSet *set, size_t size);
+extern FoSetState fo_keyword_set_state(const FoKeywordSet *set, size_t size);
 extern const uint8_t *fo_keyword_source(const FoKeywordSet *set, uint32_t i, uint32_t *len);
 extern bool fo_keyword_set_equal(const FoKeywordSet *a, const FoKeywordSet *b,
 								 const FoAlloc *alloc);

@@ -31,12 +31,19 @@ typedef struct FoSieveHash
 	uint8_t		bit[2];			/* 0 to 7 */
 } FoSieveHash;
 
+/* What was met in a text: the bits of all positions, ored. */
+typedef struct FoSifted
+{
+	uint64_t	candidates;		/* 0: no position passed the sieve */
+	uint64_t	high;			/* 0: the text is ASCII */
+} FoSifted;
+
 typedef struct FoKernel
 {
 	const char *name;
 
-	/* Are all bytes of src ASCII? */
-	bool		(*ascii) (const uint8_t *src, size_t n);
+	/* Has src no white space but single blanks, and no other control characters? */
+	bool		(*regular) (const uint8_t *src, size_t n);
 
 	/*
 	 * Copy ASCII bytes of src[0..n) to dst, lower-cased when lower is set, up
@@ -59,10 +66,11 @@ typedef struct FoKernel
 	/*
 	 * Set bit i of out when a pattern of the sieve may begin at buf + i, going
 	 * by that many letters (3 or 4); ASCII letters of buf may be of either
-	 * case.  NULL where there is no fast way, like the next one.
+	 * case.  Sets bit i of high when buf[i] is over 127.  NULL where there is
+	 * no fast way, like the next two.
 	 */
-	void		(*sieve) (const uint8_t *buf, size_t len, int letters,
-						  const FoSieve *sieve, uint64_t *out);
+	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
+						  uint64_t *out, uint64_t *high);
 
 	/*
 	 * The same, for words that begin at buf + i: bytes behind the end of a word
@@ -70,6 +78,10 @@ typedef struct FoKernel
 	 */
 	void		(*sieve_words) (const uint8_t *buf, size_t len, const uint64_t *nonword,
 								const FoSieve *sieve, uint64_t *words, uint64_t *out);
+
+	/* Both in one, for words of ASCII in a text that is not folded. */
+	FoSifted	(*sift_words) (const uint8_t *src, size_t len, const FoSieve *sieve,
+							   uint64_t *words, uint64_t *out, uint64_t *high);
 
 	/*
 	 * Write the numbers of the set bits among n words of bits, increasing, to

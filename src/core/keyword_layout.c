@@ -363,25 +363,26 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	fill_sieve(layout, draft, c, class);
 }
 
-/*
- * Number of classes of an engine if each has a sieve that holds for unfolded
- * ASCII too, else 0.  Folding changes ASCII only in the case of letters, which
- * sieves do not see, and in white space, which words do not have.
- */
-static uint32_t
-count_sieved(const FoBuilder *builder, const FoEngine *engine)
+/* Set what the engine's classes have in common. */
+static void
+describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 {
-	uint32_t	n = 0;
+	const FoDraftPattern *drafts = draft->patterns.items;
 
+	engine->sieved = 1;
 	for (int c = 0; c < FO_CLASSES; c++)
 	{
-		if (engine->classes[c].npatterns == 0)
-			continue;
-		if (engine->classes[c].sieve == 0 || (c != FO_CLASS_TOKEN && builder->has_phrase))
-			return 0;
-		n++;
+		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
+			engine->sieved = 0;
 	}
-	return n;
+	for (size_t i = 0; i < draft->patterns.used; i++)
+	{
+		const uint8_t *bytes = (const uint8_t *) layout->block + drafts[i].pattern.at +
+			(drafts[i].in_source ? layout->set->sources : layout->folded);
+
+		for (int k = 0; k < drafts[i].class; k++)
+			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
+	}
 }
 
 /* Build one engine from its draft. */
@@ -404,7 +405,7 @@ layout_engine(Layout *layout, int e)
 			layout_class(layout, draft, c, engine, base);
 		base += draft->per_class[c];
 	}
-	engine->sieved = count_sieved(layout->builder, engine);
+	describe_engine(layout, engine, draft);
 	alloc->release(alloc->arg, layout->bucket_of);
 }
 

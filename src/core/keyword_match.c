@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/disguise.h"
+#include "core/keyword_presence.h"
 #include "core/keyword_scan.h"
 
 #define CONTEXT 64
@@ -114,7 +115,6 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->from = 0;
 	scan->to = 0;
 	scan->started = false;
-	scan->sieved = false;
 	scan->allowed_until = 0;
 	reserve(matcher, scan->limit);
 	clear_text(&matcher->text);
@@ -129,17 +129,14 @@ first_window(FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
 	FoMatcher  *matcher = scan->matcher;
-	FoPresence	presence;
+	FoRaw		raw = {matcher->kernel, scan->fold.src, scan->fold.len, matcher->words,
+		matcher->candidates, matcher->candidates + WINDOW / 64 + 1};
 
 	if (set->engines[FO_ENGINE_DISGUISED].npatterns > 0 || scan->fold.len > WINDOW)
 		return true;
 	if (set->nkeywords == 0 || scan->fold.len == 0)
 		return false;
-	presence = fo_engine_presence(set, &set->engines[FO_ENGINE_KEYWORDS], matcher->kernel,
-								  scan->fold.src, scan->fold.len, matcher->words,
-								  matcher->candidates);
-	scan->sieved = presence == FO_PERHAPS_SIEVED;
-	return presence != FO_ABSENT;
+	return !fo_keywords_absent(set, &set->engines[FO_ENGINE_KEYWORDS], &raw);
 }
 
 /* Fold the next window; false when the text has been looked through. */
@@ -159,7 +156,6 @@ fo_scan_next(FoScan *scan)
 		return false;
 	scan->started = true;
 	fo_fold_fill(&scan->fold, text, scan->limit);
-	scan->sieved = scan->sieved && text->len == scan->fold.len;
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
@@ -178,7 +174,7 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 	FoField		field = {matcher->kernel, &matcher->text, NULL, scan->from, scan->to,
 		matcher->words, matcher->candidates, matcher->edges,
 		matcher->edges + matcher->room + FO_FOLD_SLACK,
-		scan->sieved && which == FO_ENGINE_KEYWORDS, found, arg};
+		found, arg};
 
 	if (engine->npatterns == 0)
 		return false;

@@ -53,7 +53,6 @@ typedef struct FoScan
 	uint32_t	from;			/* hits of this window begin here ... */
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;
-	bool		sieved;			/* the text was sieved before it was folded */
 	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that reaches furthest */
 } FoScan;
 

@@ -1,0 +1,241 @@
+/*
+ * kernel_vbmi.c
+ *		Sieves in vector registers, for processors with AVX-512 VBMI and GFNI.
+ */
+#include "core/kernel_variants.h"
+
+#ifdef FO_KERNEL_X86
+
+static const uint8_t numbers[64] = {
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+	32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+	48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
+};
+
+/* The two tables of a sieve, in registers. */
+typedef struct SieveRegisters
+{
+	__m512i		part[2][4];
+} SieveRegisters;
+
+VBMI INLINE SieveRegisters
+load_sieve(const FoSieve *sieve)
+{
+	SieveRegisters registers;
+
+	for (int i = 0; i < 8; i++)
+		registers.part[i / 4][i % 4] = _mm512_loadu_si512(&sieve->rows[i / 4][i % 4 * 64]);
+	return registers;
+}
+
+/* Multiply the bits of each byte with a matrix. */
+VBMI INLINE __m512i
+multiply_all(__m512i bytes, uint64_t matrix)
+{
+	return _mm512_gf2p8affine_epi64_epi8(bytes, _mm512_set1_epi64((long long) matrix), 0);
+}
+
+/* In which bytes does the row of the table have the bit that n numbers? */
+VBMI INLINE uint64_t
+has_bit(const __m512i part[4], __m512i rows, __m512i n)
+{
+	__m512i		powers = _mm512_set1_epi64((long long) UINT64_C(0x8040201008040201));
+	__m512i		bit = _mm512_shuffle_epi8(powers, _mm512_and_si512(n, _mm512_set1_epi8(7)));
+	__m512i		low = _mm512_permutex2var_epi8(part[0], rows, part[1]);
+	__m512i		high = _mm512_permutex2var_epi8(part[2], rows, part[3]);
+
+	return _mm512_test_epi8_mask(_mm512_mask_mov_epi8(low, _mm512_movepi8_mask(rows), high), bit);
+}
+
+/* Which of 64 positions pass the sieve, going by the bytes there and the three behind. */
+VBMI INLINE uint64_t
+pass(const SieveRegisters *registers, __m512i c0, __m512i c1, __m512i c2, __m512i c3)
+{
+	__m512i		s1 = _mm512_xor_si512(multiply_all(c0, MATRIX_A), c1);
+	__m512i		s2 = _mm512_xor_si512(multiply_all(s1, MATRIX_A), c2);
+	__m512i		row = _mm512_xor_si512(multiply_all(s2, MATRIX_A), c3);
+	__m512i		other = _mm512_xor_si512(multiply_all(s1, MATRIX_B), multiply_all(s2, MATRIX_C));
+	__m512i		row2 = _mm512_xor_si512(multiply_all(row, MATRIX_D), other);
+
+	return has_bit(registers->part[0], row, other) &
+		has_bit(registers->part[1], row2, _mm512_srli_epi16(other, 3));
+}
+
+/* The bytes at p that mask selects, with bit 5 set; the others zero, and not touched. */
+VBMI INLINE __m512i
+load_letters(const uint8_t *p, __mmask64 mask)
+{
+	return _mm512_or_si512(_mm512_maskz_loadu_epi8(mask, p),
+						   _mm512_maskz_mov_epi8(mask, _mm512_set1_epi8(0x20)));
+}
+
+/* A mask of the first n of 64 bytes. */
+VBMI INLINE __mmask64
+first_bytes(size_t n)
+{
+	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+
+VBMI static FoSifted
+sieve_vbmi(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
+		   uint64_t *out, uint64_t *high)
+{
+	SieveRegisters registers = load_sieve(sieve);
+	__m512i		blind = _mm512_set1_epi8(0x20);
+	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
+	FoSifted	all = {0, 0};
+	size_t		at;
+
+	for (at = 0; at + 64 + FO_SIEVE_LETTERS <= len; at += 64)
+	{
+		__m512i		v = _mm512_loadu_si512(buf + at);
+
+		high[at / 64] = _mm512_movepi8_mask(v);
+		out[at / 64] = pass(&registers, _mm512_or_si512(v, blind),
+							_mm512_or_si512(_mm512_loadu_si512(buf + at + 1), blind),
+							_mm512_or_si512(_mm512_loadu_si512(buf + at + 2), blind),
+							load_letters(buf + at + 3, fourth));
+		all.candidates |= out[at / 64];
+		all.high |= high[at / 64];
+	}
+	for (; at < len; at += 64)
+	{
+		size_t		n = len - at;
+		uint64_t	present = first_bytes(n);
+		__m512i		v = load_letters(buf + at, present);
+
+		high[at / 64] = _mm512_movepi8_mask(v);
+		out[at / 64] = present &
+			pass(&registers, v, load_letters(buf + at + 1, first_bytes(n - 1)),
+				 load_letters(buf + at + 2, first_bytes(n < 2 ? 0 : n - 2)),
+				 load_letters(buf + at + 3, fourth & first_bytes(n < 3 ? 0 : n - 3)));
+		all.candidates |= out[at / 64];
+		all.high |= high[at / 64];
+	}
+	return all;
+}
+
+/*
+ * What each ASCII character counts as in a word: a letter as lower case, with
+ * bit 5 set as everywhere in a sieve, a digit as itself, anything else as zero.
+ */
+static const uint8_t word_letters[128] = {
+	['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',
+	['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',
+	['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g',
+	['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n',
+	['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u',
+	['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
+	['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g',
+	['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',
+	['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u',
+	['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z'
+};
+
+VBMI static FoSifted
+sift_words_vbmi(const uint8_t *src, size_t len, const FoSieve *sieve,
+				uint64_t *words, uint64_t *out, uint64_t *high)
+{
+	SieveRegisters registers = load_sieve(sieve);
+	__m512i		low = _mm512_loadu_si512(word_letters);
+	__m512i		upper = _mm512_loadu_si512(word_letters + 64);
+	__m512i		first = _mm512_loadu_si512(numbers);
+	__m512i		one = _mm512_set1_epi8(1);
+	__m512i		second = _mm512_add_epi8(first, one);
+	__m512i		third = _mm512_add_epi8(second, one);
+	__m512i		fourth = _mm512_add_epi8(third, one);
+	__m512i		limit = _mm512_set1_epi8((char) 0x80);
+	__m512i		v = _mm512_maskz_loadu_epi8(first_bytes(len), src);
+	__m512i		here = _mm512_permutex2var_epi8(low, _mm512_min_epu8(v, limit), upper);
+	FoSifted	all = {0, 0};
+	uint64_t	carry = 0;
+
+	for (size_t at = 0; at < len; at += 64)
+	{
+		size_t		rest = len - at < 64 ? 0 : len - at - 64;
+		__m512i		v_next = _mm512_maskz_loadu_epi8(first_bytes(rest), src + at + 64);
+		/* A byte over 127 counts as number 128, and that as zero: seven bits are looked at. */
+		__m512i		next = _mm512_permutex2var_epi8(low, _mm512_min_epu8(v_next, limit), upper);
+		__m512i		c1 = _mm512_permutex2var_epi8(here, second, next);
+		__mmask64	in1 = _mm512_test_epi8_mask(c1, c1);
+		__m512i		c2 = _mm512_maskz_permutex2var_epi8(in1, here, third, next);
+		__mmask64	in2 = _mm512_test_epi8_mask(c2, c2);
+		__m512i		c3 = _mm512_maskz_permutex2var_epi8(in2, here, fourth, next);
+		uint64_t	word = _mm512_test_epi8_mask(here, here);
+
+		words[at / 64] = word;
+		out[at / 64] = pass(&registers, here, c1, c2, c3) & word & ~(word << 1 | carry);
+		high[at / 64] = _mm512_movepi8_mask(v);
+		all.candidates |= out[at / 64];
+		all.high |= high[at / 64];
+		carry = word >> 63;
+		v = v_next;
+		here = next;
+	}
+	return all;
+}
+
+/* Which of up to 64 bytes, n of them, belong to words? */
+VBMI INLINE uint64_t
+word_bits_of(const uint8_t *p, size_t n, const uint64_t *nonword)
+{
+	uint64_t	bits = fo_word_bits(_mm512_maskz_loadu_epi8(first_bytes(n), p));
+
+	return nonword == NULL ? bits : bits & ~*nonword;
+}
+
+VBMI static void
+sieve_words_vbmi(const uint8_t *buf, size_t len, const uint64_t *nonword,
+				 const FoSieve *sieve, uint64_t *words, uint64_t *out)
+{
+	SieveRegisters registers = load_sieve(sieve);
+	uint64_t	before = 0;
+	uint64_t	here = word_bits_of(buf, len, nonword);
+
+	for (size_t at = 0; at < len; at += 64)
+	{
+		const uint8_t *p = buf + at;
+		uint64_t	next = at + 64 >= len ? 0
+			: word_bits_of(p + 64, len - at - 64, nonword == NULL ? NULL : nonword + at / 64 + 1);
+		uint64_t	second = here >> 1 | next << 63;
+		uint64_t	third = second & (here >> 2 | next << 62);
+		uint64_t	fourth = third & (here >> 3 | next << 61);
+
+		words[at / 64] = here;
+		out[at / 64] = here & ~(here << 1 | before >> 63) &
+			pass(&registers, load_letters(p, here), load_letters(p + 1, second),
+				 load_letters(p + 2, third), load_letters(p + 3, fourth));
+		before = here;
+		here = next;
+	}
+}
+
+VBMI static size_t
+positions_vbmi(const uint64_t *bits, size_t n, uint32_t *out)
+{
+	size_t		count = 0;
+
+	for (size_t w = 0; w < n; w++)
+	{
+		__m512i		set = _mm512_maskz_compress_epi8(bits[w], _mm512_loadu_si512(numbers));
+		__m512i		base = _mm512_set1_epi32((int) (w * 64));
+		int			here = __builtin_popcountll(bits[w]);
+
+		for (int i = 0; i < here; i += 16)
+		{
+			_mm512_storeu_si512(out + count + i,
+								_mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(set))));
+			set = _mm512_alignr_epi64(set, set, 2);
+		}
+		count += (size_t) here;
+	}
+	return count;
+}
+
+const FoKernel fo_kernel_vbmi = {
+	"avx512vbmi", fo_regular_avx512, fo_fold_avx512, fo_classify_avx512,
+	sieve_vbmi, sieve_words_vbmi, sift_words_vbmi, positions_vbmi
+};
+
+#endif

@@ -133,23 +133,31 @@ multiply(uint64_t matrix, uint8_t x)
 	return (uint8_t) result;
 }
 
-/* Where the first len (at most 4) bytes at p, continued with zeros, lie in a sieve. */
-FoSieveHash
-fo_sieve_hash(const uint8_t *p, uint32_t len)
+/* Add a pattern of len bytes at p to a sieve; four of them are looked at, or zeros behind the end. */
+void
+fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 {
 	uint8_t		c[FO_SIEVE_LETTERS] = {0};
 	uint8_t		s1;
 	uint8_t		s2;
-	uint8_t		row;
+	uint8_t		row[2];
 	uint8_t		other;
 
 	for (uint32_t k = 0; k < len && k < FO_SIEVE_LETTERS; k++)
 		c[k] = p[k] | 0x20;
 	s1 = multiply(MATRIX_A, c[0]) ^ c[1];
 	s2 = multiply(MATRIX_A, s1) ^ c[2];
-	row = multiply(MATRIX_A, s2) ^ c[3];
+	row[0] = multiply(MATRIX_A, s2) ^ c[3];
 	other = multiply(MATRIX_B, s1) ^ multiply(MATRIX_C, s2);
-	return (FoSieveHash) {{row, multiply(MATRIX_D, row) ^ other}, {other & 7, other >> 3 & 7}};
+	row[1] = multiply(MATRIX_D, row[0]) ^ other;
+	for (int k = 0; k < 2; k++)
+	{
+		uint8_t		bit = (uint8_t) (1 << (other >> 3 * k & 7));
+
+		sieve->rows[k][row[k]] |= bit;
+		if (sieve->few)
+			sieve->rows[k][row[k] ^ 0x80] |= bit;
+	}
 }
 
 #ifdef FO_KERNEL_X86

@@ -13,7 +13,7 @@ static const uint8_t numbers[64] = {
 	48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
 };
 
-/* The two tables of a sieve, in registers. */
+/* The two tables of a sieve, in registers: four runs of 64 rows each. */
 typedef struct SieveRegisters
 {
 	__m512i		part[2][4];
@@ -22,11 +22,15 @@ typedef struct SieveRegisters
 VBMI INLINE SieveRegisters
 load_sieve(const FoSieve *sieve)
 {
-	SieveRegisters registers;
+	const uint8_t *rows = sieve->rows[0];
 
-	for (int i = 0; i < 8; i++)
-		registers.part[i / 4][i % 4] = _mm512_loadu_si512(&sieve->rows[i / 4][i % 4 * 64]);
-	return registers;
+	/* A loop would be compiled to one through memory. */
+	return (SieveRegisters) {{
+		{_mm512_loadu_si512(rows), _mm512_loadu_si512(rows + 64),
+		_mm512_loadu_si512(rows + 128), _mm512_loadu_si512(rows + 192)},
+		{_mm512_loadu_si512(rows + 256), _mm512_loadu_si512(rows + 320),
+		_mm512_loadu_si512(rows + 384), _mm512_loadu_si512(rows + 448)}
+	}};
 }
 
 /* Multiply the bits of each byte with a matrix. */
@@ -36,21 +40,26 @@ multiply_all(__m512i bytes, uint64_t matrix)
 	return _mm512_gf2p8affine_epi64_epi8(bytes, _mm512_set1_epi64((long long) matrix), 0);
 }
 
-/* In which bytes does the row of the table have the bit that n numbers? */
+/*
+ * In which bytes does the row of the table have the bit that n numbers?  In a
+ * table of few patterns the halves are alike.
+ */
 VBMI INLINE uint64_t
-has_bit(const __m512i part[4], __m512i rows, __m512i n)
+has_bit(const __m512i part[4], __m512i rows, __m512i n, bool few)
 {
 	__m512i		powers = _mm512_set1_epi64((long long) UINT64_C(0x8040201008040201));
 	__m512i		bit = _mm512_shuffle_epi8(powers, _mm512_and_si512(n, _mm512_set1_epi8(7)));
-	__m512i		low = _mm512_permutex2var_epi8(part[0], rows, part[1]);
-	__m512i		high = _mm512_permutex2var_epi8(part[2], rows, part[3]);
+	__m512i		row = _mm512_permutex2var_epi8(part[0], rows, part[1]);
 
-	return _mm512_test_epi8_mask(_mm512_mask_mov_epi8(low, _mm512_movepi8_mask(rows), high), bit);
+	if (!few)
+		row = _mm512_mask_mov_epi8(row, _mm512_movepi8_mask(rows),
+								   _mm512_permutex2var_epi8(part[2], rows, part[3]));
+	return _mm512_test_epi8_mask(row, bit);
 }
 
 /* Which of 64 positions pass the sieve, going by the bytes there and the three behind. */
 VBMI INLINE uint64_t
-pass(const SieveRegisters *registers, __m512i c0, __m512i c1, __m512i c2, __m512i c3)
+pass(const SieveRegisters *registers, __m512i c0, __m512i c1, __m512i c2, __m512i c3, bool few)
 {
 	__m512i		s1 = _mm512_xor_si512(multiply_all(c0, MATRIX_A), c1);
 	__m512i		s2 = _mm512_xor_si512(multiply_all(s1, MATRIX_A), c2);
@@ -58,8 +67,22 @@ pass(const SieveRegisters *registers, __m512i c0, __m512i c1, __m512i c2, __m512
 	__m512i		other = _mm512_xor_si512(multiply_all(s1, MATRIX_B), multiply_all(s2, MATRIX_C));
 	__m512i		row2 = _mm512_xor_si512(multiply_all(row, MATRIX_D), other);
 
-	return has_bit(registers->part[0], row, other) &
-		has_bit(registers->part[1], row2, _mm512_srli_epi16(other, 3));
+	return has_bit(registers->part[0], row, other, few) &
+		has_bit(registers->part[1], row2, _mm512_srli_epi16(other, 3), few);
+}
+
+/* A mask of the first n of 64 bytes. */
+VBMI INLINE __mmask64
+first_bytes(size_t n)
+{
+	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+
+/* The first n bytes at p, at most 64, continued with zeros.  Loads by a mask are slower. */
+VBMI INLINE __m512i
+load_first(const uint8_t *p, size_t n)
+{
+	return n >= 64 ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8(first_bytes(n), p);
 }
 
 /* The bytes at p that mask selects, with bit 5 set; the others zero, and not touched. */
@@ -70,50 +93,54 @@ load_letters(const uint8_t *p, __mmask64 mask)
 						   _mm512_maskz_mov_epi8(mask, _mm512_set1_epi8(0x20)));
 }
 
-/* A mask of the first n of 64 bytes. */
-VBMI INLINE __mmask64
-first_bytes(size_t n)
+/* Which of the n bytes at p begin what passes the sieve, going by so many letters? */
+VBMI INLINE uint64_t
+pass_grams(const SieveRegisters *registers, const uint8_t *p, size_t n, __mmask64 fourth, bool few)
 {
-	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+	__m512i		blind = _mm512_set1_epi8(0x20);
+
+	if (n >= 64 + FO_SIEVE_LETTERS)
+	{
+		__m512i		c3 = _mm512_or_si512(_mm512_loadu_si512(p + 3), blind);
+
+		return pass(registers, _mm512_or_si512(_mm512_loadu_si512(p), blind),
+					_mm512_or_si512(_mm512_loadu_si512(p + 1), blind),
+					_mm512_or_si512(_mm512_loadu_si512(p + 2), blind),
+					_mm512_maskz_mov_epi8(fourth, c3), few);
+	}
+	return first_bytes(n) &
+		pass(registers, load_letters(p, first_bytes(n)), load_letters(p + 1, first_bytes(n - 1)),
+			 load_letters(p + 2, first_bytes(n < 2 ? 0 : n - 2)),
+			 load_letters(p + 3, fourth & first_bytes(n < 3 ? 0 : n - 3)), few);
+}
+
+VBMI INLINE FoSifted
+sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
+			uint64_t *out, uint64_t *high, bool few)
+{
+	SieveRegisters registers = load_sieve(sieve);
+	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
+	FoSifted	all = {0, 0};
+
+	for (size_t at = 0; at < len; at += 64)
+	{
+		uint64_t	over = _mm512_movepi8_mask(load_first(buf + at, len - at));
+		uint64_t	candidates = pass_grams(&registers, buf + at, len - at, fourth, few);
+
+		high[at / 64] = over;
+		out[at / 64] = candidates;
+		all.candidates |= candidates;
+		all.high |= over;
+	}
+	return all;
 }
 
 VBMI static FoSifted
 sieve_vbmi(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 		   uint64_t *out, uint64_t *high)
 {
-	SieveRegisters registers = load_sieve(sieve);
-	__m512i		blind = _mm512_set1_epi8(0x20);
-	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
-	FoSifted	all = {0, 0};
-	size_t		at;
-
-	for (at = 0; at + 64 + FO_SIEVE_LETTERS <= len; at += 64)
-	{
-		__m512i		v = _mm512_loadu_si512(buf + at);
-
-		high[at / 64] = _mm512_movepi8_mask(v);
-		out[at / 64] = pass(&registers, _mm512_or_si512(v, blind),
-							_mm512_or_si512(_mm512_loadu_si512(buf + at + 1), blind),
-							_mm512_or_si512(_mm512_loadu_si512(buf + at + 2), blind),
-							load_letters(buf + at + 3, fourth));
-		all.candidates |= out[at / 64];
-		all.high |= high[at / 64];
-	}
-	for (; at < len; at += 64)
-	{
-		size_t		n = len - at;
-		uint64_t	present = first_bytes(n);
-		__m512i		v = load_letters(buf + at, present);
-
-		high[at / 64] = _mm512_movepi8_mask(v);
-		out[at / 64] = present &
-			pass(&registers, v, load_letters(buf + at + 1, first_bytes(n - 1)),
-				 load_letters(buf + at + 2, first_bytes(n < 2 ? 0 : n - 2)),
-				 load_letters(buf + at + 3, fourth & first_bytes(n < 3 ? 0 : n - 3)));
-		all.candidates |= out[at / 64];
-		all.high |= high[at / 64];
-	}
-	return all;
+	return sieve->few ? sieve_grams(buf, len, letters, sieve, out, high, true)
+		: sieve_grams(buf, len, letters, sieve, out, high, false);
 }
 
 /*
@@ -133,47 +160,64 @@ static const uint8_t word_letters[128] = {
 	['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z'
 };
 
-VBMI static FoSifted
-sift_words_vbmi(const uint8_t *src, size_t len, const FoSieve *sieve,
-				uint64_t *words, uint64_t *out, uint64_t *high)
+/* Up to 64 bytes at p as word_letters has them. */
+VBMI INLINE __m512i
+as_word_letters(__m512i v)
+{
+	/* Indexes have seven bits, so that 128 and all bytes over it count as byte zero. */
+	return _mm512_permutex2var_epi8(_mm512_loadu_si512(word_letters),
+									_mm512_min_epu8(v, _mm512_set1_epi8((char) 0x80)),
+									_mm512_loadu_si512(word_letters + 64));
+}
+
+/* Bytes of v where those of where are not zero. */
+VBMI INLINE __m512i
+where_not_zero(__m512i where, __m512i v)
+{
+	return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(where, where), v);
+}
+
+VBMI INLINE FoSifted
+sift(const uint8_t *src, size_t len, const FoSieve *sieve,
+	 uint64_t *words, uint64_t *out, uint64_t *high, bool few)
 {
 	SieveRegisters registers = load_sieve(sieve);
-	__m512i		low = _mm512_loadu_si512(word_letters);
-	__m512i		upper = _mm512_loadu_si512(word_letters + 64);
-	__m512i		first = _mm512_loadu_si512(numbers);
-	__m512i		one = _mm512_set1_epi8(1);
-	__m512i		second = _mm512_add_epi8(first, one);
-	__m512i		third = _mm512_add_epi8(second, one);
-	__m512i		fourth = _mm512_add_epi8(third, one);
-	__m512i		limit = _mm512_set1_epi8((char) 0x80);
-	__m512i		v = _mm512_maskz_loadu_epi8(first_bytes(len), src);
-	__m512i		here = _mm512_permutex2var_epi8(low, _mm512_min_epu8(v, limit), upper);
+	__m512i		v = load_first(src, len);
+	__m512i		c0 = as_word_letters(v);
 	FoSifted	all = {0, 0};
 	uint64_t	carry = 0;
 
 	for (size_t at = 0; at < len; at += 64)
 	{
 		size_t		rest = len - at < 64 ? 0 : len - at - 64;
-		__m512i		v_next = _mm512_maskz_loadu_epi8(first_bytes(rest), src + at + 64);
-		/* A byte over 127 counts as number 128, and that as zero: seven bits are looked at. */
-		__m512i		next = _mm512_permutex2var_epi8(low, _mm512_min_epu8(v_next, limit), upper);
-		__m512i		c1 = _mm512_permutex2var_epi8(here, second, next);
-		__mmask64	in1 = _mm512_test_epi8_mask(c1, c1);
-		__m512i		c2 = _mm512_maskz_permutex2var_epi8(in1, here, third, next);
-		__mmask64	in2 = _mm512_test_epi8_mask(c2, c2);
-		__m512i		c3 = _mm512_maskz_permutex2var_epi8(in2, here, fourth, next);
-		uint64_t	word = _mm512_test_epi8_mask(here, here);
+		__m512i		v_next = load_first(src + at + 64, rest);
+		__m512i		next = as_word_letters(v_next);
+		__m512i		sixteen_on = _mm512_alignr_epi64(next, c0, 2);
+		__m512i		c1 = _mm512_alignr_epi8(sixteen_on, c0, 1);
+		__m512i		c2 = where_not_zero(c1, _mm512_alignr_epi8(sixteen_on, c0, 2));
+		__m512i		c3 = where_not_zero(c2, _mm512_alignr_epi8(sixteen_on, c0, 3));
+		uint64_t	word = _mm512_test_epi8_mask(c0, c0);
+		uint64_t	over = _mm512_movepi8_mask(v);
+		uint64_t	candidates = pass(&registers, c0, c1, c2, c3, few) & word & ~(word << 1 | carry);
 
 		words[at / 64] = word;
-		out[at / 64] = pass(&registers, here, c1, c2, c3) & word & ~(word << 1 | carry);
-		high[at / 64] = _mm512_movepi8_mask(v);
-		all.candidates |= out[at / 64];
-		all.high |= high[at / 64];
+		out[at / 64] = candidates;
+		high[at / 64] = over;
+		all.candidates |= candidates;
+		all.high |= over;
 		carry = word >> 63;
 		v = v_next;
-		here = next;
+		c0 = next;
 	}
 	return all;
+}
+
+VBMI static FoSifted
+sift_words_vbmi(const uint8_t *src, size_t len, const FoSieve *sieve,
+				uint64_t *words, uint64_t *out, uint64_t *high)
+{
+	return sieve->few ? sift(src, len, sieve, words, out, high, true)
+		: sift(src, len, sieve, words, out, high, false);
 }
 
 /* Which of up to 64 bytes, n of them, belong to words? */
@@ -205,7 +249,7 @@ sieve_words_vbmi(const uint8_t *buf, size_t len, const uint64_t *nonword,
 		words[at / 64] = here;
 		out[at / 64] = here & ~(here << 1 | before >> 63) &
 			pass(&registers, load_letters(p, here), load_letters(p + 1, second),
-				 load_letters(p + 2, third), load_letters(p + 3, fourth));
+				 load_letters(p + 2, third), load_letters(p + 3, fourth), false);
 		before = here;
 		here = next;
 	}

@@ -25,6 +25,9 @@
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
 
+/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
+#define FEW_PATTERNS 150
+
 /* Number of grams up to which telling them by three bytes is as good as by four. */
 #define MERGE_MAX_PATTERNS 200
 
@@ -291,14 +294,14 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 	class->sieve = take(layout, sizeof(FoSieve));
 	sieve = (FoSieve *) (layout->block + class->sieve);
 	memset(sieve, 0, sizeof(*sieve));
+	sieve->few = class->npatterns <= FEW_PATTERNS;
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		uint32_t	at = drafts[i].pattern.at +
 			(drafts[i].in_source ? layout->set->sources : layout->folded);
-		FoSieveHash hash = fo_sieve_hash(layout->block + at, drafts[i].known);
 
-		for (int k = 0; k < 2 && drafts[i].class == c; k++)
-			sieve->rows[k][hash.row[k]] |= (uint8_t) (1 << hash.bit[k]);
+		if (drafts[i].class == c)
+			fo_sieve_add(sieve, layout->block + at, drafts[i].known);
 	}
 }
 

@@ -280,12 +280,14 @@ fo_undisguise(const FoText *text, FoText *plain, uint8_t *attributes)
 			at += sign.len;
 			continue;
 		}
-		for (uint32_t next = at; next != 0; split = FO_ATTR_SPLIT)
+		for (uint32_t next = 0;; at = next)
 		{
-			at = next;
 			sign = sign_at(text, at);
 			put_sign(&out, sign, at, true, split);
+			split = FO_ATTR_SPLIT;
 			next = next_single(text, at, sign);
+			if (next == 0)
+				break;
 		}
 		at += sign.len;
 	}

@@ -34,8 +34,8 @@ $(filter-out $(HOUSE),$(MAKECMDGOALS)):
 else
 
 MODULE_big = filteropt
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
-	$(FEATURES:%=src/%/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c \
+	$(FEATURES:%=src/%/*.c))))
 DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql
 

@@ -185,7 +185,10 @@ has_vbmi(void)
 
 #endif
 
-/* The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL if it cannot run here. */
+/*
+ * The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL
+ * if it cannot run here.
+ */
 const FoKernel *
 fo_kernel_named(const char *name)
 {

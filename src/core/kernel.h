@@ -68,8 +68,8 @@ typedef struct FoKernel
 						  uint64_t *out, uint64_t *high);
 
 	/*
-	 * The same, for words that begin at buf + i: bytes behind the end of a word
-	 * count as zero.  Writes the bits of words as classify does.
+	 * The same, for words that begin at buf + i: bytes behind the end of a
+	 * word count as zero.  Writes the bits of words as classify does.
 	 */
 	void		(*sieve_words) (const uint8_t *buf, size_t len, const uint64_t *nonword,
 								const FoSieve *sieve, uint64_t *words, uint64_t *out);

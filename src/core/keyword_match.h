@@ -37,7 +37,8 @@ typedef struct FoMatcher
 	uint8_t    *attributes;
 	uint64_t   *words;
 	uint64_t   *candidates;		/* twice as many */
-	uint32_t   *edges;			/* beginnings of words and, from room on, their ends */
+	uint32_t   *edges;			/* beginnings of words and, from room on,
+								 * their ends */
 	uint32_t   *offsets;		/* four arrays of room; NULL until needed */
 	FoMatches	allowed;		/* of the window */
 	FoMatches	found;			/* of fo_keyword_occurs */

@@ -152,6 +152,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			passed += fo_may_occur(work->class, work->bitmap, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
@@ -269,6 +270,7 @@ scan_grams(const Work *work, uint32_t mask)
 			n += fo_may_occur(work->class, work->bitmap, (fo_load32(buf + at) & mask) * multiplier);
 		}
 		for (uint32_t i = 0; i < n; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
 		for (uint32_t i = 0; i < n; i++)
 		{

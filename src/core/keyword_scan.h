@@ -17,11 +17,13 @@ typedef struct FoField
 	const FoKernel *kernel;
 	const FoText *text;
 	const uint8_t *attributes;	/* of an undisguised text, else NULL */
-	uint32_t	from;			/* first byte at which a pattern may begin, a multiple of 64 */
+	uint32_t	from;			/* first byte at which a pattern may begin, a
+								 * multiple of 64 */
 	uint32_t	to;				/* and the byte behind the last one */
 	uint64_t   *words;			/* room for a bit per byte of text */
 	uint64_t   *candidates;		/* likewise */
-	uint32_t   *starts;			/* room for a number per byte of text, and 64 more */
+	uint32_t   *starts;			/* room for a number per byte of text, and 64
+								 * more */
 	uint32_t   *ends;			/* likewise */
 	FoPatternFound found;
 	void	   *arg;

@@ -1,0 +1,33 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 14 and 18, kept out of the features.
+ */
+#ifndef FO_COMPAT_H
+#define FO_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "funcapi.h"
+
+#if PG_VERSION_NUM < 140000
+#error "filteropt needs PostgreSQL 14 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+extern void fo_begin_rows(FunctionCallInfo fcinfo);
+extern bool fo_owns_relation(Oid relation);
+extern Oid	fo_relation_owner(Oid relation);
+extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
+extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
+extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
+										int nkeys);
+extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
+
+#endif							/* FO_COMPAT_H */

@@ -23,7 +23,8 @@
 typedef struct FoSieve
 {
 	uint8_t		rows[2][256];
-	uint64_t	few;			/* 1: the upper half of each table is as the lower one */
+	uint64_t	few;			/* 1: the upper half of each table is as the
+								 * lower one */
 } FoSieve;
 
 /* What was met in a text: the bits of all positions, ored. */
@@ -37,7 +38,10 @@ typedef struct FoKernel
 {
 	const char *name;
 
-	/* Has src no white space but single blanks, and no other control characters? */
+	/*
+	 * Has src no white space but single blanks, and no other control
+	 * characters?
+	 */
 	bool		(*regular) (const uint8_t *src, size_t n);
 
 	/*
@@ -59,10 +63,10 @@ typedef struct FoKernel
 							 const uint64_t *nonword, uint64_t *words);
 
 	/*
-	 * Set bit i of out when a pattern of the sieve may begin at buf + i, going
-	 * by that many letters (3 or 4); ASCII letters of buf may be of either
-	 * case.  Sets bit i of high when buf[i] is over 127.  NULL where there is
-	 * no fast way, like the next two.
+	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
+	 * going by that many letters (3 or 4); ASCII letters of buf may be of
+	 * either case.  Sets bit i of high when buf[i] is over 127.  NULL where
+	 * there is no fast way, like the next two.
 	 */
 	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 						  uint64_t *out, uint64_t *high);

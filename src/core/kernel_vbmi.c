@@ -23,14 +23,18 @@ VBMI INLINE SieveRegisters
 load_sieve(const FoSieve *sieve)
 {
 	const uint8_t *rows = sieve->rows[0];
+	SieveRegisters registers;
 
 	/* A loop would be compiled to one through memory. */
-	return (SieveRegisters) {{
-		{_mm512_loadu_si512(rows), _mm512_loadu_si512(rows + 64),
-		_mm512_loadu_si512(rows + 128), _mm512_loadu_si512(rows + 192)},
-		{_mm512_loadu_si512(rows + 256), _mm512_loadu_si512(rows + 320),
-		_mm512_loadu_si512(rows + 384), _mm512_loadu_si512(rows + 448)}
-	}};
+	registers.part[0][0] = _mm512_loadu_si512(rows);
+	registers.part[0][1] = _mm512_loadu_si512(rows + 64);
+	registers.part[0][2] = _mm512_loadu_si512(rows + 128);
+	registers.part[0][3] = _mm512_loadu_si512(rows + 192);
+	registers.part[1][0] = _mm512_loadu_si512(rows + 256);
+	registers.part[1][1] = _mm512_loadu_si512(rows + 320);
+	registers.part[1][2] = _mm512_loadu_si512(rows + 384);
+	registers.part[1][3] = _mm512_loadu_si512(rows + 448);
+	return registers;
 }
 
 /* Multiply the bits of each byte with a matrix. */
@@ -147,24 +151,22 @@ sieve_vbmi(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
  * What each ASCII character counts as in a word: a letter as lower case, with
  * bit 5 set as everywhere in a sieve, a digit as itself, anything else as zero.
  */
-static const uint8_t word_letters[128] = {
-	['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',
-	['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',
-	['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g',
-	['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n',
-	['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u',
-	['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
-	['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g',
-	['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',
-	['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u',
-	['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z'
-};
+static const char word_letters[129] =
+"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+"0123456789\0\0\0\0\0\0"
+"\0abcdefghijklmnopqrstuvwxyz\0\0\0\0\0"
+"\0abcdefghijklmnopqrstuvwxyz\0\0\0\0\0";
 
-/* Up to 64 bytes at p as word_letters has them. */
+/* What each of 64 bytes counts as in a word. */
 VBMI INLINE __m512i
 as_word_letters(__m512i v)
 {
-	/* Indexes have seven bits, so that 128 and all bytes over it count as byte zero. */
+	/*
+	 * Indexes have seven bits, so that 128 and all bytes over it count as
+	 * byte zero.
+	 */
 	return _mm512_permutex2var_epi8(_mm512_loadu_si512(word_letters),
 									_mm512_min_epu8(v, _mm512_set1_epi8((char) 0x80)),
 									_mm512_loadu_si512(word_letters + 64));

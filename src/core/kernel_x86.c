@@ -152,7 +152,10 @@ fold_plain_avx512(const uint8_t *src, size_t n, uint8_t *dst, bool lower)
 		__mmask64	spaces = _mm512_cmple_epu8_mask(v, blank);
 		__mmask64	pairs = _mm512_mask_cmple_epu8_mask(spaces, _mm512_loadu_si512(src + i - 1), blank);
 
-		/* As signed numbers, controls and bytes over 127 are both below the blank. */
+		/*
+		 * As signed numbers, controls and bytes over 127 are both below the
+		 * blank.
+		 */
 		if ((pairs | _mm512_cmplt_epi8_mask(v, blank)) != 0)
 			break;
 		_mm512_storeu_si512(dst + i, lower ? lower_avx512(v) : v);
@@ -162,7 +165,7 @@ fold_plain_avx512(const uint8_t *src, size_t n, uint8_t *dst, bool lower)
 
 AVX512 size_t
 fo_fold_avx512(const uint8_t *src, size_t n, uint8_t *dst,
-			bool lower, bool collapse, bool space_before)
+			   bool lower, bool collapse, bool space_before)
 {
 	uint64_t	carry = space_before;
 

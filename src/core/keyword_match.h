@@ -55,7 +55,8 @@ typedef struct FoScan
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;
 	bool		offsets;		/* where matches are will be asked */
-	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that reaches furthest */
+	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that
+								 * reaches furthest */
 } FoScan;
 
 /* Called for each keyword found; returns true to stop. */

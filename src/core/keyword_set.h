@@ -105,7 +105,7 @@ typedef struct FoEngine
 	uint32_t	patterns;		/* offset of FoPattern[] */
 	uint32_t	sieved;			/* 1: all classes have sieves */
 	uint32_t	unused;
-	uint8_t		gram_bytes[32];	/* bit for each byte that grams cover */
+	uint8_t		gram_bytes[32]; /* bit for each byte that grams cover */
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
 

@@ -41,7 +41,8 @@ typedef struct FoFolded
 {
 	uint8_t		bytes[4];		/* UTF-8, when not FO_CH_LONG */
 	uint8_t		len;			/* bytes; 0: the character is dropped */
-	uint8_t		cls;			/* FO_CH_* of a single character; of several, FO_CH_WORD if one has it */
+	uint8_t		cls;			/* FO_CH_* of a single character; of several,
+								 * FO_CH_WORD if one has it */
 	uint16_t	pool;			/* FO_CH_LONG: where in the pool it is kept */
 } FoFolded;
 

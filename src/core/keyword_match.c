@@ -182,6 +182,9 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 
 	if (engine->npatterns == 0)
 		return false;
+	/* Other engines write over what fo_engine_presence left behind. */
+	if (which != FO_ENGINE_KEYWORDS)
+		scan->sieved = false;
 	if (disguised)
 	{
 		field.text = &matcher->plain;
@@ -320,8 +323,8 @@ fo_scan_matches(FoScan *scan, FoMatches *matches)
 	size_t		kept = 0;
 
 	prepare_disguised(scan);
-	collect(scan, FO_ENGINE_ALLOW, allowed);
 	collect(scan, FO_ENGINE_KEYWORDS, matches);
+	collect(scan, FO_ENGINE_ALLOW, allowed);
 	for (size_t i = 0; i < matches->used; i++)
 	{
 		FoMatch		match = matches->items[i];

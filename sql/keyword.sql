@@ -179,11 +179,6 @@ CREATE FUNCTION filteropt.keyword_make_store(source regclass, owner name) RETURN
 COMMENT ON FUNCTION filteropt.keyword_make_store(regclass, name) IS
 'part of keyword_attach(): creates the table in schema filteropt that holds the compiled keywords of a table which the caller owns, and returns its name';
 
-CREATE FUNCTION filteropt.keyword_drop_store(source regclass) RETURNS void
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_drop_store';
-COMMENT ON FUNCTION filteropt.keyword_drop_store(regclass) IS
-'part of keyword_detach(): drops the table that holds the compiled keywords of a table which the caller owns';
-
 CREATE FUNCTION filteropt.keyword_rebuild(source regclass) RETURNS bigint
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_rebuild';
 COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
@@ -328,14 +323,18 @@ COMMENT ON FUNCTION filteropt.keyword_check_source(regclass, name, name, name) I
 CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	attached record;
 	mine record;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = source AND tgname = 'filteropt_keyword_columns') THEN
+	SELECT * INTO attached FROM filteropt.keyword_sources s WHERE s.source = keyword_detach.source;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('no keywords are attached to table %s', source);
 	END IF;
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', source);
-	PERFORM filteropt.keyword_drop_store(source);
+	IF attached.store IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', attached.store);
+	END IF;
 	FOR mine IN
 		SELECT g.tgrelid::regclass AS member, g.tgname FROM pg_trigger g
 		WHERE g.tgfoid = 'filteropt.keyword_sync()'::regprocedure AND g.tgparentid = 0

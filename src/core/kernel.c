@@ -133,7 +133,10 @@ multiply(uint64_t matrix, uint8_t x)
 	return (uint8_t) result;
 }
 
-/* Add a pattern of len bytes at p to a sieve; four of them are looked at, or zeros behind the end. */
+/*
+ * Add a pattern of len bytes at p to a sieve; four of them are looked at, zeros
+ * if there are fewer.
+ */
 void
 fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 {

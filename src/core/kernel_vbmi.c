@@ -200,7 +200,8 @@ sift(const uint8_t *src, size_t len, const FoSieve *sieve,
 		__m512i		c3 = where_not_zero(c2, _mm512_alignr_epi8(sixteen_on, c0, 3));
 		uint64_t	word = _mm512_test_epi8_mask(c0, c0);
 		uint64_t	over = _mm512_movepi8_mask(v);
-		uint64_t	candidates = pass(&registers, c0, c1, c2, c3, few) & word & ~(word << 1 | carry);
+		uint64_t	starts = word & ~(word << 1 | carry);
+		uint64_t	candidates = starts & pass(&registers, c0, c1, c2, c3, few);
 
 		words[at / 64] = word;
 		out[at / 64] = candidates;
@@ -270,8 +271,9 @@ positions_vbmi(const uint64_t *bits, size_t n, uint32_t *out)
 
 		for (int i = 0; i < here; i += 16)
 		{
-			_mm512_storeu_si512(out + count + i,
-								_mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(set))));
+			__m512i		offsets = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(set));
+
+			_mm512_storeu_si512(out + count + i, _mm512_add_epi32(base, offsets));
 			set = _mm512_alignr_epi64(set, set, 2);
 		}
 		count += (size_t) here;

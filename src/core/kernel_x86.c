@@ -150,7 +150,8 @@ fold_plain_avx512(const uint8_t *src, size_t n, uint8_t *dst, bool lower)
 	{
 		__m512i		v = _mm512_loadu_si512(src + i);
 		__mmask64	spaces = _mm512_cmple_epu8_mask(v, blank);
-		__mmask64	pairs = _mm512_mask_cmple_epu8_mask(spaces, _mm512_loadu_si512(src + i - 1), blank);
+		__m512i		before = _mm512_loadu_si512(src + i - 1);
+		__mmask64	pairs = _mm512_mask_cmple_epu8_mask(spaces, before, blank);
 
 		/*
 		 * As signed numbers, controls and bytes over 127 are both below the

@@ -37,6 +37,13 @@ typedef struct Work
 	const FoField *field;
 } Work;
 
+/* Is the bit of a hash set in the bitmap of the class? */
+static inline bool
+may_occur(const Work *work, uint64_t hash)
+{
+	return fo_may_occur(work->class, work->bitmap, hash);
+}
+
 /* Is the text at byte at equal to the pattern's bytes? */
 static inline bool
 same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
@@ -149,7 +156,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 
 			starts[base + passed] = at;
 			tags[passed] = fo_tag(hash);
-			passed += fo_may_occur(work->class, work->bitmap, hash);
+			passed += may_occur(work, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
 			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
@@ -203,7 +210,8 @@ scan_tokens(const Work *work)
 	{
 		uint32_t	last = field->starts[nstarts - 1];
 
-		field->ends[nstarts - 1 + skip] = last + fo_run_length(field->words, last, field->text->len);
+		field->ends[nstarts - 1 + skip] = last +
+			fo_run_length(field->words, last, field->text->len);
 	}
 	return try_words(work, field->starts, field->ends + skip, nstarts);
 }
@@ -223,7 +231,7 @@ scan_sieved_tokens(const Work *work)
 			uint32_t	len = fo_run_length(field->words, at, field->text->len);
 			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
 
-			if (fo_may_occur(work->class, work->bitmap, hash) && try_tag(work, fo_tag(hash), at))
+			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), at))
 				return true;
 		}
 	}
@@ -243,7 +251,7 @@ scan_sieved_grams(const Work *work, uint32_t mask)
 			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
 			uint32_t	gram = fo_load32(field->text->buf + at) & mask;
 
-			if (fo_may_occur(work->class, work->bitmap, gram * work->class->multiplier) && try_tag(work, gram, at))
+			if (may_occur(work, gram * work->class->multiplier) && try_tag(work, gram, at))
 				return true;
 		}
 	}
@@ -267,7 +275,7 @@ scan_grams(const Work *work, uint32_t mask)
 		for (uint32_t at = base; at < end; at++)
 		{
 			hits[n] = at;
-			n += fo_may_occur(work->class, work->bitmap, (fo_load32(buf + at) & mask) * multiplier);
+			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
 		for (uint32_t i = 0; i < n; i++)
 			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */

@@ -247,7 +247,7 @@ static void
 check_privileges(const FoKeywordSource *source)
 {
 	const NameData *columns[] = {&source->owner_column, &source->keyword_column,
-	&source->flag_column};
+		&source->flag_column};
 
 	if (pg_class_aclcheck(source->source, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return;

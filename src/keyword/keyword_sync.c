@@ -98,8 +98,8 @@ compare_pending(const void *left, const void *right)
 static Pending **
 sorted_pending(int *n)
 {
-	Pending   **all = MemoryContextAllocHuge(pending_context,
-											 (hash_get_num_entries(pending) + 1) * sizeof(Pending *));
+	Size		size = (hash_get_num_entries(pending) + 1) * sizeof(Pending *);
+	Pending   **all = MemoryContextAllocHuge(pending_context, size);
 	HASH_SEQ_STATUS scan;
 	Pending    *entry;
 
@@ -162,7 +162,10 @@ at_transaction_event(XactEvent event, void *arg)
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
-		/* The context is a child of TopTransactionContext, which is about to go. */
+		/*
+		 * The context is a child of TopTransactionContext, which is about to
+		 * go.
+		 */
 		pending = NULL;
 		pending_context = NULL;
 	}

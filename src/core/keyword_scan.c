@@ -273,6 +273,31 @@ scan_sieved_grams(const Work *work, int c)
 	return false;
 }
 
+/*
+ * Of the n places of grams, keep those that the first slot looked at does not
+ * speak against; returns how many.
+ */
+static uint32_t
+keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
+{
+	const uint8_t *buf = work->field->text->buf;
+	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint8_t *p = buf + places[i];
+		uint32_t	tag = fo_load32(p) & mask;
+		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
+		uint32_t	other = slot.tag != tag;
+		uint32_t	wanted = fo_next_bit(p[c]) | (0 - other);
+
+		places[kept] = places[i];
+		kept += (slot.bucket & wanted) != 0;
+	}
+	return kept;
+}
+
 /* Find the patterns of a gram class by trying every position. */
 static bool
 scan_grams(const Work *work, int c)
@@ -293,9 +318,7 @@ scan_grams(const Work *work, int c)
 			hits[n] = at;
 			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
-		for (uint32_t i = 0; i < n; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */
-			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
+		n = keep_known(work, c, hits, n);
 		for (uint32_t i = 0; i < n; i++)
 		{
 			if (try_gram(work, c, hits[i]))

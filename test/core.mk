@@ -4,8 +4,10 @@
 # unit" and "make fuzz" run what this builds.
 BUILD ?= build/core
 CORE   = $(wildcard src/core/*.c)
+# The reference matcher and other help, linked into every test and target.
+SUPPORT = $(wildcard test/support/*.c)
 LIBS   = -lutf8proc
-COMMON = -std=gnu11 -g -O1 -Isrc -Wall -Wextra -Wno-unused-parameter -Werror \
+COMMON = -std=gnu11 -g -O1 -Isrc -Itest -Wall -Wextra -Wno-unused-parameter -Werror \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all -MMD -MP
 
 # Two compilers see the same code: gcc builds the tests, clang the fuzz targets.
@@ -14,8 +16,8 @@ UNIT_FLAGS = $(COMMON) -fsanitize=address,undefined
 FUZZ_CC    = clang
 FUZZ_FLAGS = $(COMMON) -O2 -fsanitize=fuzzer-no-link,address,undefined
 
-UNIT_OBJS = $(CORE:src/core/%.c=$(BUILD)/unit-core/%.o)
-FUZZ_OBJS = $(CORE:src/core/%.c=$(BUILD)/fuzz-core/%.o)
+UNIT_OBJS = $(CORE:src/core/%.c=$(BUILD)/unit-core/%.o) $(SUPPORT:test/support/%.c=$(BUILD)/unit-support/%.o)
+FUZZ_OBJS = $(CORE:src/core/%.c=$(BUILD)/fuzz-core/%.o) $(SUPPORT:test/support/%.c=$(BUILD)/fuzz-support/%.o)
 
 unit: $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*.c))
 fuzz: $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
@@ -25,6 +27,14 @@ $(BUILD)/unit-core/%.o: src/core/%.c
 	$(UNIT_CC) $(UNIT_FLAGS) -c -o $@ $<
 
 $(BUILD)/fuzz-core/%.o: src/core/%.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(BUILD)/unit-support/%.o: test/support/%.c
+	@mkdir -p $(@D)
+	$(UNIT_CC) $(UNIT_FLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz-support/%.o: test/support/%.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
 

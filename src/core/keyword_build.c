@@ -167,12 +167,39 @@ is_duplicate(const FoBuilder *builder, const uint8_t *source, size_t len, bool a
 	return false;
 }
 
+/* Bytes at the start of a pattern that fold to nothing or to white space. */
+static uint32_t
+leading_nothing(const FoBuilder *builder, const FoParsed *parsed)
+{
+	uint32_t	at = 0;
+
+	/* Parsing has removed white space, and no other ASCII is dropped. */
+	while (at < parsed->len && parsed->bytes[at] >= 0x80 && !builder->opaque)
+	{
+		const FoFolded *folded;
+		uint32_t	cp;
+		int			len = fo_utf8_decode(parsed->bytes + at, parsed->bytes + parsed->len, &cp);
+
+		if (cp == FO_INVALID_CHAR)
+			break;
+		folded = fo_unicode_fold(builder->fold, cp);
+		if (folded->len > 0 && !(folded->cls & FO_CH_SPACE))
+			break;
+		at += (uint32_t) len;
+		while (at < parsed->len && fo_ascii_space(parsed->bytes[at]))
+			at++;
+	}
+	return at;
+}
+
 /* Fold parsed into builder->text, white space at the ends removed; false: nothing is left. */
 static bool
 fold_pattern(FoBuilder *builder, const FoParsed *parsed)
 {
 	FoText	   *text = &builder->text;
-	FoFold		fold = {fo_kernel(), parsed->bytes, parsed->len, 0, builder->fold, true};
+	uint32_t	skip = leading_nothing(builder, parsed);
+	FoFold		fold = {fo_kernel(), parsed->bytes + skip, parsed->len - skip, 0,
+		builder->fold, true};
 
 	if (text->has_nonword)
 		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));
@@ -181,15 +208,6 @@ fold_pattern(FoBuilder *builder, const FoParsed *parsed)
 	fo_fold_fill(&fold, text, FOLDED_LIMIT);
 	while (text->len > 0 && text->buf[text->len - 1] == ' ')
 		text->len--;
-	if (text->len > 0 && text->buf[0] == ' ')
-	{
-		/* What stood before the blank was dropped in folding; fold without it. */
-		memmove(text->buf, text->buf + 1, --text->len);
-		fold = (FoFold) {fo_kernel(), text->buf, text->len, 0, builder->fold, true};
-		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));
-		text->len = 0;
-		fo_fold_fill(&fold, text, FOLDED_LIMIT);
-	}
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	return text->len > 0;
 }

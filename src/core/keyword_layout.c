@@ -437,7 +437,8 @@ fo_layout_set(FoBuilder *builder, FoKeywordSet **result)
 	set->unicode = fo_keyword_unicode();
 	set->fold = (uint8_t) builder->fold;
 	set->flags = (uint8_t) ((builder->whole_word ? FO_SET_WHOLE_WORD : 0) |
-							(builder->has_phrase ? FO_SET_COLLAPSE : 0) |
+							(builder->has_phrase || builder->fold == FO_FOLD_EVASION
+							 ? FO_SET_COLLAPSE : 0) |
 							(builder->opaque ? FO_SET_OPAQUE : 0));
 	set->longest = builder->longest;
 	set->nkeywords = builder->nkeywords;

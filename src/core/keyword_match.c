@@ -6,9 +6,9 @@
  * which hits may begin, and enough behind it for the longest pattern and what
  * boundaries look at.  So memory is bounded whatever the text.
  *
- * Example with a limit of 256 bytes and a longest pattern of 10: the first
- * window yields hits that begin in bytes 0 to 127; its bytes 64 to 255 become
- * the beginning of the second, which yields hits from its byte 64 on.
+ * Example with a limit of 640 bytes and a longest pattern of 10: the first
+ * window yields hits that begin in bytes 0 to 511; its bytes 256 to 639 become
+ * the beginning of the second, which yields hits from its byte 256 on.
  */
 #include "core/keyword_match.h"
 
@@ -18,13 +18,25 @@
 #include "core/disguise.h"
 #include "core/keyword_scan.h"
 
-#define CONTEXT 64
+#define CONTEXT 256
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
 
 /* No character is folded to more than this many times its bytes. */
 #define MAX_EXPANSION 12
+
+/*
+ * Bytes behind the beginning of a hit that decide about it.  Undisguised, a
+ * letter can have been written with four bytes and a separator of four more,
+ * and be repeated: beyond 1 024 bytes of that, a hit on the edge of a window
+ * may be cut short or missed.
+ */
+static uint32_t
+lookahead(const FoKeywordSet *set)
+{
+	return set->fold == FO_FOLD_EVASION ? 8 * set->longest + 1024 : set->longest + LOOKAHEAD;
+}
 
 /* Set up working memory; nothing is allocated yet. */
 void
@@ -108,7 +120,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 
 	scan->matcher = matcher;
 	scan->set = set;
-	scan->limit = (evasion ? WINDOW_EVASION : WINDOW) + 2 * ((set->longest + 63) & ~63u);
+	scan->limit = (evasion ? WINDOW_EVASION : WINDOW) + ((lookahead(set) + 63) & ~63u);
 	scan->fold = (FoFold) {matcher->kernel, body, len, 0, (FoFoldLevel) set->fold,
 		(set->flags & FO_SET_COLLAPSE) != 0};
 	scan->from = 0;
@@ -118,6 +130,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->allowed_until = 0;
 	reserve(matcher, scan->limit);
 	clear_text(&matcher->text);
+	matcher->text.half_flag = false;
 	matcher->text.opaque = (set->flags & FO_SET_OPAQUE) != 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
 	set_offsets(matcher, offsets || (evasion && len > scan->limit / MAX_EXPANSION));
@@ -152,6 +165,7 @@ fo_scan_next(FoScan *scan)
 	{
 		if (scan->to == text->len)
 			return false;
+		fo_boundary_carry(text, scan->to - CONTEXT);
 		fo_fold_drop(text, scan->to - CONTEXT);
 		scan->from = CONTEXT;
 	}
@@ -164,7 +178,7 @@ fo_scan_next(FoScan *scan)
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
 	else
-		scan->to = (text->len - scan->set->longest - LOOKAHEAD) & ~63u;
+		scan->to = (text->len - lookahead(scan->set)) & ~63u;
 	return true;
 }
 
@@ -182,12 +196,21 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 
 	if (engine->npatterns == 0)
 		return false;
+	/* Other engines write over what fo_engine_presence left behind. */
+	if (which != FO_ENGINE_KEYWORDS)
+		scan->sieved = false;
 	if (disguised)
 	{
 		field.text = &matcher->plain;
 		field.attributes = matcher->attributes;
 		field.from = 0;
 		field.to = matcher->plain.len;
+	}
+	else if (matcher->text.start != NULL)
+	{
+		/* A character of the source can reach over the edge: see in_window. */
+		field.from -= field.from > 0 ? 64 : 0;
+		field.to = field.to + 64 < matcher->text.len ? field.to + 64 : matcher->text.len;
 	}
 	return fo_engine_run(scan->set, engine, &field);
 }
@@ -205,17 +228,20 @@ prepare_disguised(FoScan *scan)
 	memset(matcher->plain.buf + matcher->plain.len, 0, FO_KERNEL_SLACK);
 }
 
-/* Does an occurrence of the undisguised text at byte at begin in this window's own part? */
+/*
+ * Does an occurrence at byte at of a text begin in this window's own part?  Where
+ * it came from tells, since the two texts have different edges, and what one
+ * character was folded to is not to be parted.
+ */
 static bool
-in_window(const FoScan *scan, uint32_t at)
+in_window(const FoScan *scan, const FoText *found, uint32_t at)
 {
 	const FoText *text = &scan->matcher->text;
-	const FoText *plain = &scan->matcher->plain;
 
-	if (plain->start == NULL)
+	if (found->start == NULL)
 		return true;
-	return (scan->from == 0 || plain->start[at] >= text->start[scan->from]) &&
-		(scan->to == text->len || plain->start[at] < text->start[scan->to]);
+	return (scan->from == 0 || found->start[at] >= text->start[scan->from]) &&
+		(scan->to == text->len || found->start[at] < text->start[scan->to]);
 }
 
 /* State of the callbacks below. */
@@ -234,7 +260,7 @@ report_keyword(void *arg, const FoPattern *pattern, uint32_t at)
 {
 	Report	   *report = arg;
 
-	if (report->text == &report->scan->matcher->plain && !in_window(report->scan, at))
+	if (!in_window(report->scan, report->text, at))
 		return false;
 	return report->found(report->arg, pattern->keyword);
 }
@@ -265,7 +291,7 @@ report_match(void *arg, const FoPattern *pattern, uint32_t at)
 	FoMatches  *matches = report->matches;
 	const FoAlloc *alloc = &report->scan->matcher->alloc;
 
-	if (report->text == &report->scan->matcher->plain && !in_window(report->scan, at))
+	if (!in_window(report->scan, report->text, at))
 		return false;
 	if (matches->used == matches->size)
 	{
@@ -320,8 +346,8 @@ fo_scan_matches(FoScan *scan, FoMatches *matches)
 	size_t		kept = 0;
 
 	prepare_disguised(scan);
-	collect(scan, FO_ENGINE_ALLOW, allowed);
 	collect(scan, FO_ENGINE_KEYWORDS, matches);
+	collect(scan, FO_ENGINE_ALLOW, allowed);
 	for (size_t i = 0; i < matches->used; i++)
 	{
 		FoMatch		match = matches->items[i];

@@ -25,7 +25,7 @@ typedef struct FoMatches
 
 /*
  * Working memory for matching, kept from text to text.  It grows with the
- * longest keyword, to some 3 MB at most, not with the text.
+ * longest keyword, to 2 MB for most sets and 16 MB at most, not with the text.
  */
 typedef struct FoMatcher
 {

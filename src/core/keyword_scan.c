@@ -343,7 +343,7 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	if (!sieved)
 		return scan_grams(&work, fo_gram_mask(c));
 	if (!field->sieved)
-		field->kernel->sieve(text->buf, field->to, c - FO_CLASS_GRAM1 + 1,
+		field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
 						 fo_at(set, class->sieve), field->candidates);
 	return scan_sieved_grams(&work, fo_gram_mask(c));
 }

@@ -21,7 +21,7 @@
 
 /* Flags of a set. */
 #define FO_SET_WHOLE_WORD	0x01	/* as asked for at creation */
-#define FO_SET_COLLAPSE		0x02	/* has phrases: runs of white space matter */
+#define FO_SET_COLLAPSE		0x02	/* has phrases or spaced words: runs of white space count as one */
 #define FO_SET_OPAQUE		0x04	/* of a database without a known encoding */
 
 /* Which engine of a set. */

@@ -8,10 +8,11 @@ OFFSET 50 LIMIT 1 \gset
 \pset tuples_only on
 \pset format unaligned
 
-SELECT format(E'\n%sThe feed of user %s%s, who has %s keywords:\n  %s\n',
-	:'bold', :'reader', :'plain', count(*), left(string_agg(keyword, ', ' ORDER BY id), 300))
-FROM keyword
-WHERE user_id = :reader;
+SELECT format(E'\n%sThe feed of user %s%s, who has %s keywords:\n  %s, ...\n',
+	:'bold', :'reader', :'plain', count(*),
+	string_agg(keyword, ', ' ORDER BY n) FILTER (WHERE n <= 20))
+FROM (SELECT keyword, row_number() OVER (ORDER BY id) AS n
+	  FROM keyword WHERE user_id = :reader) AS mine;
 
 -- A few short posts, hidden ones among them; the words that hid a post are
 -- marked, and the keywords that did it are the reason.

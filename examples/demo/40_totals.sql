@@ -4,7 +4,7 @@ SELECT count(*) AS posts_read,
 	(SELECT count(*) FROM hidden) AS users,
 	(SELECT round(avg(n), 1) FROM (SELECT count(*) AS n FROM keyword GROUP BY user_id) AS k)
 		AS keywords_a_user,
-	(SELECT pg_size_pretty(avg(pg_column_size(keywords))) FROM hidden) AS compiled_set
+	(SELECT pg_size_pretty(avg(pg_column_size(keywords))::bigint) FROM hidden) AS compiled_set
 FROM feed;
 
 \echo :bold'What hid most':plain

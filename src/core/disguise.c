@@ -61,7 +61,8 @@ letter_for_other(uint32_t cp)
 typedef struct Sign
 {
 	uint32_t	len;			/* bytes */
-	uint8_t		letter;			/* Latin letter that it is or can stand for, or 0 */
+	uint8_t		letter;			/* Latin letter that it is or can stand for,
+								 * or 0 */
 	bool		real;			/* is it a letter itself? */
 	bool		word;			/* is it part of a word as written? */
 } Sign;

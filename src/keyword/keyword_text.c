@@ -240,7 +240,8 @@ typedef struct Rewrite
 {
 	FoBody		body;
 	StringInfoData out;
-	bool		redact;			/* replace spans by open; else put open and close round them */
+	bool		redact;			/* replace spans by open; else put open and
+								 * close round them */
 	bool		each;			/* replace every character of a span */
 	bool		opaque;
 	const char *open;

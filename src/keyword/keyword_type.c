@@ -159,7 +159,7 @@ Datum
 fo_keyword_set_in(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-														   CStringGetDatum(PG_GETARG_CSTRING(0))));
+														  CStringGetDatum(PG_GETARG_CSTRING(0))));
 	JsonbValue *value;
 	FoFoldLevel fold = FO_FOLD_ACCENT;
 	bool		whole_word = true;

@@ -601,14 +601,16 @@ static Found
 find_all(const RefSet *set, const Text *text, const Text *plain, bool allow)
 {
 	Found		found = {NULL, 0};
-	const Pattern *patterns = set->patterns + (allow ? set->n[0] : 0);
+	size_t		first = allow ? set->n[0] : 0;
 	size_t		kept = 0;
 
 	for (size_t k = 0; k < set->n[allow]; k++)
 	{
-		find_pattern(text, &patterns[k], &patterns[k].folded, (uint32_t) k, &found);
+		find_pattern(text, &set->patterns[first + k], &set->patterns[first + k].folded,
+					 (uint32_t) k, &found);
 		if (set->spec.fold == FO_FOLD_EVASION)
-			find_pattern(plain, &patterns[k], &patterns[k].plain, (uint32_t) k, &found);
+			find_pattern(plain, &set->patterns[first + k], &set->patterns[first + k].plain,
+						 (uint32_t) k, &found);
 	}
 	if (found.n > 0)
 		qsort(found.items, found.n, sizeof(FoMatch), compare);

@@ -579,7 +579,7 @@ find_pattern(const Text *text, const Pattern *pattern, const Text *form, uint32_
 			continue;
 		found->items = grow(found->items, found->n, sizeof(FoMatch));
 		found->items[found->n++] = (FoMatch) {text->chars[at].start,
-			text->chars[at + form->n - 1].end, keyword};
+											  text->chars[at + form->n - 1].end, keyword};
 	}
 }
 

@@ -137,8 +137,8 @@ fx_folds_to(FoFoldLevel level, const char *source, const char *wanted)
 	return same;
 }
 
-static void
-release_builder(FoBuilder *builder)
+void
+fx_release_builder(FoBuilder *builder)
 {
 	void	   *blocks[] = {
 		builder->sources.items, builder->ends.items, builder->folded.items, builder->seen.items,
@@ -171,7 +171,7 @@ fx_build(const RefSpec *spec)
 		abort();
 	copy = (FoKeywordSet *) fx_exact(set, set->size);
 	release(NULL, set);
-	release_builder(&builder);
+	fx_release_builder(&builder);
 	return copy;
 }
 

@@ -48,6 +48,9 @@ extern bool fx_folds_to(FoFoldLevel level, const char *source, const char *wante
  */
 extern FoKeywordSet *fx_build(const RefSpec *spec);
 
+/* Release what a builder has allocated for itself. */
+extern void fx_release_builder(FoBuilder *builder);
+
 /* All occurrences, of all windows; the result's items are released with free. */
 extern FoMatches fx_find(FoMatcher *matcher, const FoKeywordSet *set,
 						 const uint8_t *body, size_t len);

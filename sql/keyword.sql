@@ -179,11 +179,6 @@ CREATE FUNCTION filteropt.keyword_make_store(source regclass, owner name) RETURN
 COMMENT ON FUNCTION filteropt.keyword_make_store(regclass, name) IS
 'part of keyword_attach(): creates the table in schema filteropt that holds the compiled keywords of a table which the caller owns, and returns its name';
 
-CREATE FUNCTION filteropt.keyword_drop_store(source regclass) RETURNS void
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_drop_store';
-COMMENT ON FUNCTION filteropt.keyword_drop_store(regclass) IS
-'part of keyword_detach(): drops the table that holds the compiled keywords of a table which the caller owns';
-
 CREATE FUNCTION filteropt.keyword_rebuild(source regclass) RETURNS bigint
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_rebuild';
 COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
@@ -192,16 +187,19 @@ COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
 CREATE FUNCTION filteropt.keyword_watch_truncate(source regclass) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	member regclass;
-BEGIN
-	FOR member IN
+	unwatched regclass[] := ARRAY(
 		SELECT t.relid FROM pg_partition_tree(source) t
 		UNION SELECT source
 		EXCEPT
-		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate'
-	LOOP
+		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate');
+	member regclass;
+BEGIN
+	FOREACH member IN ARRAY unwatched LOOP
 		EXECUTE format('CREATE TRIGGER filteropt_keyword_truncate AFTER TRUNCATE ON %s '
 					   'FOR EACH STATEMENT EXECUTE FUNCTION filteropt.keyword_sync()', member);
+	END LOOP;
+	-- Only now: ALTER TABLE fires keyword_follow_partitions, which must find nothing to do.
+	FOREACH member IN ARRAY unwatched LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER filteropt_keyword_truncate', member);
 	END LOOP;
 END
@@ -244,10 +242,6 @@ BEGIN
 	END IF;
 	store := filteropt.keyword_make_store(source, owner);
 
-	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
-	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
-				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
-				   columns, source, store, whole_word::text, fold, on_bad);
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_write AFTER INSERT OR DELETE ON %s '
 				   'FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync()', source);
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_update AFTER UPDATE ON %s '
@@ -257,6 +251,10 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', source, trigger_name);
 	END LOOP;
 	PERFORM filteropt.keyword_watch_truncate(source);
+	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
+	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
+				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
+				   columns, source, store, whole_word::text, fold, on_bad);
 
 	owners := filteropt.keyword_rebuild(source);
 	IF NOT EXISTS (
@@ -328,14 +326,18 @@ COMMENT ON FUNCTION filteropt.keyword_check_source(regclass, name, name, name) I
 CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	attached record;
 	mine record;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = source AND tgname = 'filteropt_keyword_columns') THEN
+	SELECT * INTO attached FROM filteropt.keyword_sources s WHERE s.source = keyword_detach.source;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('no keywords are attached to table %s', source);
 	END IF;
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', source);
-	PERFORM filteropt.keyword_drop_store(source);
+	IF attached.store IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', attached.store);
+	END IF;
 	FOR mine IN
 		SELECT g.tgrelid::regclass AS member, g.tgname FROM pg_trigger g
 		WHERE g.tgfoid = 'filteropt.keyword_sync()'::regprocedure AND g.tgparentid = 0

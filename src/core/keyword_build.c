@@ -236,7 +236,7 @@ draft_pattern(FoBuilder *builder, int engine, const FoText *text, const uint8_t 
 	pattern->known = (uint8_t) (class == FO_CLASS_TOKEN && token_len < 4 ? token_len
 								: class == FO_CLASS_GRAM3 ? 3 : 4);
 	if (class == FO_CLASS_TOKEN)
-		pattern->key = fo_token_mix(text->buf, token_len);
+		pattern->key = fo_token_mix_at(text->buf, token_len);
 	else
 		pattern->key = fo_load32(text->buf) & fo_gram_mask(class);
 	pattern->in_source = source_at_byte != UINT32_MAX;

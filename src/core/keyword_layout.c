@@ -25,6 +25,9 @@
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
 
+/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
+#define FEW_PATTERNS 150
+
 /* Number of grams up to which telling them by three bytes is as good as by four. */
 #define MERGE_MAX_PATTERNS 200
 
@@ -296,14 +299,14 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 	class->sieve = take(layout, sizeof(FoSieve));
 	sieve = (FoSieve *) (layout->block + class->sieve);
 	memset(sieve, 0, sizeof(*sieve));
+	sieve->few = class->npatterns <= FEW_PATTERNS;
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		uint32_t	at = drafts[i].pattern.at +
 			(drafts[i].in_source ? layout->set->sources : layout->folded);
-		FoSieveHash hash = fo_sieve_hash(layout->block + at, drafts[i].known);
 
-		for (int k = 0; k < 2 && drafts[i].class == c; k++)
-			sieve->rows[k][hash.row[k]] |= (uint8_t) (1 << hash.bit[k]);
+		if (drafts[i].class == c)
+			fo_sieve_add(sieve, layout->block + at, drafts[i].known);
 	}
 }
 
@@ -368,25 +371,26 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	fill_sieve(layout, draft, c, class);
 }
 
-/*
- * Number of classes of an engine if each has a sieve that holds for unfolded
- * ASCII too, else 0.  Folding changes ASCII only in the case of letters, which
- * sieves do not see, and in white space, which words do not have.
- */
-static uint32_t
-count_sieved(const FoBuilder *builder, const FoEngine *engine)
+/* Set what the engine's classes have in common. */
+static void
+describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 {
-	uint32_t	n = 0;
+	const FoDraftPattern *drafts = draft->patterns.items;
 
+	engine->sieved = 1;
 	for (int c = 0; c < FO_CLASSES; c++)
 	{
-		if (engine->classes[c].npatterns == 0)
-			continue;
-		if (engine->classes[c].sieve == 0 || (c != FO_CLASS_TOKEN && builder->has_phrase))
-			return 0;
-		n++;
+		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
+			engine->sieved = 0;
 	}
-	return n;
+	for (size_t i = 0; i < draft->patterns.used; i++)
+	{
+		const uint8_t *bytes = (const uint8_t *) layout->block + drafts[i].pattern.at +
+			(drafts[i].in_source ? layout->set->sources : layout->folded);
+
+		for (int k = 0; k < drafts[i].class; k++)
+			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
+	}
 }
 
 /* Build one engine from its draft. */
@@ -409,7 +413,7 @@ layout_engine(Layout *layout, int e)
 			layout_class(layout, draft, c, engine, base);
 		base += draft->per_class[c];
 	}
-	engine->sieved = count_sieved(layout->builder, engine);
+	describe_engine(layout, engine, draft);
 	alloc->release(alloc->arg, layout->bucket_of);
 }
 

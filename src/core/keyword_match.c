@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/disguise.h"
+#include "core/keyword_presence.h"
 #include "core/keyword_scan.h"
 
 #define CONTEXT 256
@@ -60,15 +61,13 @@ make_text(const FoAlloc *alloc, FoText *text, uint32_t room)
 	text->has_nonword = false;
 }
 
-/* Make sure that the buffers hold room bytes. */
+/* Enlarge the buffers to hold room bytes. */
 static void
 reserve(FoMatcher *matcher, uint32_t room)
 {
 	const FoAlloc *alloc = &matcher->alloc;
 	size_t		bits = ((room + FO_FOLD_SLACK) / 64 + 2) * sizeof(uint64_t);
 
-	if (room <= matcher->room)
-		return;
 	matcher->room = 0;
 	make_text(alloc, &matcher->text, room);
 	make_text(alloc, &matcher->plain, room);
@@ -126,33 +125,38 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->from = 0;
 	scan->to = 0;
 	scan->started = false;
-	scan->sieved = false;
 	scan->allowed_until = 0;
-	reserve(matcher, scan->limit);
-	clear_text(&matcher->text);
-	matcher->text.half_flag = false;
-	matcher->text.opaque = (set->flags & FO_SET_OPAQUE) != 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
-	set_offsets(matcher, offsets || (evasion && len > scan->limit / MAX_EXPANSION));
+	scan->offsets = offsets || (evasion && len > scan->limit / MAX_EXPANSION);
+	if (matcher->room < scan->limit)
+		reserve(matcher, scan->limit);
 }
 
-/* Look at the text before it is folded; false when there is nothing to find. */
+/* Can it be told without folding that there is nothing to find? */
 static bool
-first_window(FoScan *scan)
+text_absent(const FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
 	FoMatcher  *matcher = scan->matcher;
-	FoPresence	presence;
+	FoRaw		raw = {matcher->kernel, scan->fold.src, scan->fold.len, matcher->words,
+		matcher->candidates, matcher->candidates + WINDOW / 64 + 1};
 
-	if (set->engines[FO_ENGINE_DISGUISED].npatterns > 0 || scan->fold.len > WINDOW)
-		return true;
 	if (set->nkeywords == 0 || scan->fold.len == 0)
-		return false;
-	presence = fo_engine_presence(set, &set->engines[FO_ENGINE_KEYWORDS], matcher->kernel,
-								  scan->fold.src, scan->fold.len, matcher->words,
-								  matcher->candidates);
-	scan->sieved = presence == FO_PERHAPS_SIEVED;
-	return presence != FO_ABSENT;
+		return true;
+	return set->engines[FO_ENGINE_DISGUISED].npatterns == 0 && scan->fold.len <= WINDOW &&
+		fo_keywords_absent(set, &set->engines[FO_ENGINE_KEYWORDS], &raw);
+}
+
+/* Make the matcher's text ready to be filled. */
+static void
+begin_text(const FoScan *scan)
+{
+	FoMatcher  *matcher = scan->matcher;
+
+	clear_text(&matcher->text);
+	matcher->text.half_flag = false;
+	matcher->text.opaque = (scan->set->flags & FO_SET_OPAQUE) != 0;
+	set_offsets(matcher, scan->offsets);
 }
 
 /* Fold the next window; false when the text has been looked through. */
@@ -169,11 +173,12 @@ fo_scan_next(FoScan *scan)
 		fo_fold_drop(text, scan->to - CONTEXT);
 		scan->from = CONTEXT;
 	}
-	else if (!first_window(scan))
+	else if (text_absent(scan))
 		return false;
+	else
+		begin_text(scan);
 	scan->started = true;
 	fo_fold_fill(&scan->fold, text, scan->limit);
-	scan->sieved = scan->sieved && text->len == scan->fold.len;
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
@@ -192,13 +197,10 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 	FoField		field = {matcher->kernel, &matcher->text, NULL, scan->from, scan->to,
 		matcher->words, matcher->candidates, matcher->edges,
 		matcher->edges + matcher->room + FO_FOLD_SLACK,
-		scan->sieved && which == FO_ENGINE_KEYWORDS, found, arg};
+		found, arg};
 
 	if (engine->npatterns == 0)
 		return false;
-	/* Other engines write over what fo_engine_presence left behind. */
-	if (which != FO_ENGINE_KEYWORDS)
-		scan->sieved = false;
 	if (disguised)
 	{
 		field.text = &matcher->plain;

@@ -20,6 +20,7 @@
 
 #include "core/boundary.h"
 #include "core/disguise.h"
+#include "core/keyword_probe.h"
 
 #define LINEAR_BUCKET 4
 #define BATCH 256
@@ -33,7 +34,6 @@ typedef struct Work
 	const uint64_t *bitmap;
 	const FoSlot *slots;
 	const uint32_t *buckets;
-	uint32_t	slot_mask;
 	const FoField *field;
 } Work;
 
@@ -41,9 +41,7 @@ typedef struct Work
 static inline bool
 may_occur(const Work *work, uint64_t hash)
 {
-	uint64_t	bit = hash >> work->class->bitmap_shift;
-
-	return work->bitmap[bit / 64] >> bit % 64 & 1;
+	return fo_may_occur(work->class, work->bitmap, hash);
 }
 
 /* Is the text at byte at equal to the pattern's bytes? */
@@ -132,37 +130,10 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 static bool
 try_tag(const Work *work, uint32_t tag, uint32_t at)
 {
-	uint32_t	slot = fo_slot(work->class, tag);
+	uint32_t	bucket = fo_find_bucket(work->class, work->slots, tag);
 
-	while (work->slots[slot].bucket != 0)
-	{
-		if (work->slots[slot].tag == tag)
-		{
-			uint32_t	bucket = work->slots[slot].bucket - 1;
-
-			return try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
-		}
-		slot = (slot + 1) & work->slot_mask;
-	}
-	return false;
-}
-
-/* Length of the run of set bits from bit at on, at most to bit end. */
-static uint32_t
-run_length(const uint64_t *bits, uint32_t at, uint32_t end)
-{
-	uint32_t	n = 0;
-
-	for (;;)
-	{
-		uint64_t	rest = ~bits[(at + n) / 64] >> (at + n) % 64;
-
-		if (rest != 0)
-			return n + (uint32_t) __builtin_ctzll(rest);
-		n += 64 - (at + n) % 64;
-		if (at + n >= end)
-			return end - at;
-	}
+	return bucket != FO_NO_BUCKET &&
+		try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -181,7 +152,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 		for (size_t i = base; i < last; i++)
 		{
 			uint32_t	at = starts[i];
-			uint64_t	hash = fo_token_mix(buf + at, ends[i] - at) * multiplier;
+			uint64_t	hash = fo_token_mix_at(buf + at, ends[i] - at) * multiplier;
 
 			starts[base + passed] = at;
 			tags[passed] = fo_tag(hash);
@@ -239,7 +210,8 @@ scan_tokens(const Work *work)
 	{
 		uint32_t	last = field->starts[nstarts - 1];
 
-		field->ends[nstarts - 1 + skip] = last + run_length(field->words, last, field->text->len);
+		field->ends[nstarts - 1 + skip] = last +
+			fo_run_length(field->words, last, field->text->len);
 	}
 	return try_words(work, field->starts, field->ends + skip, nstarts);
 }
@@ -256,8 +228,8 @@ scan_sieved_tokens(const Work *work)
 		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
 		{
 			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	len = run_length(field->words, at, field->text->len);
-			uint64_t	hash = fo_token_mix(buf + at, len) * work->class->multiplier;
+			uint32_t	len = fo_run_length(field->words, at, field->text->len);
+			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
 
 			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), at))
 				return true;
@@ -326,15 +298,12 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
 	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
 	Work		work = {set, fo_at(set, engine->patterns), class,
-		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets),
-		(UINT32_C(1) << (64 - class->slot_shift)) - 1, field};
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field};
 
 	if (c == FO_CLASS_TOKEN && sieved)
 	{
-		if (!field->sieved)
-			field->kernel->sieve_words(text->buf, text->len, nonword,
-									   fo_at(set, class->sieve), field->words,
-									   field->candidates);
+		field->kernel->sieve_words(text->buf, text->len, nonword, fo_at(set, class->sieve),
+								   field->words, field->candidates);
 		return scan_sieved_tokens(&work);
 	}
 	if (c == FO_CLASS_TOKEN)
@@ -344,52 +313,9 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	}
 	if (!sieved)
 		return scan_grams(&work, fo_gram_mask(c));
-	if (!field->sieved)
-		field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
-							 fo_at(set, class->sieve), field->candidates);
+	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
+						 fo_at(set, class->sieve), field->candidates, field->words);
 	return scan_sieved_grams(&work, fo_gram_mask(c));
-}
-
-/* Is none of the bits up to number len set? */
-static bool
-none_set(const uint64_t *bits, size_t len)
-{
-	uint64_t	any = 0;
-
-	for (size_t i = 0; i * 64 < len; i++)
-		any |= bits[i];
-	return any == 0;
-}
-
-/* Texts up to this length are sieved by two classes before folding, longer ones by one. */
-#define SHORT_TEXT 512
-
-/*
- * Tell from an unfolded body (len > 0) that no pattern of the engine occurs, if
- * it is ASCII and the engine's sieves suffice for that.
- */
-FoPresence
-fo_engine_presence(const FoKeywordSet *set, const FoEngine *engine, const FoKernel *kernel,
-				   const uint8_t *body, size_t len, uint64_t *words, uint64_t *candidates)
-{
-	if (kernel->sieve == NULL || engine->sieved == 0 ||
-		(engine->sieved > 1 && len > SHORT_TEXT) || !kernel->ascii(body, len))
-		return FO_PERHAPS;
-	for (int c = 0; c < FO_CLASSES; c++)
-	{
-		const FoClass *class = &engine->classes[c];
-
-		if (class->npatterns == 0)
-			continue;
-		if (c == FO_CLASS_TOKEN)
-			kernel->sieve_words(body, len, NULL, fo_at(set, class->sieve), words, candidates);
-		else
-			kernel->sieve(body, len, c - FO_CLASS_GRAM1 + 1, fo_at(set, class->sieve),
-						  candidates);
-		if (!none_set(candidates, len))
-			return engine->sieved == 1 ? FO_PERHAPS_SIEVED : FO_PERHAPS;
-	}
-	return FO_ABSENT;
 }
 
 /*

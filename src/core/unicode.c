@@ -285,6 +285,21 @@ keep_long(const uint8_t *buf, int len)
 	return (uint16_t) at;
 }
 
+/* FO_CH_WORD if one of the characters in buf has it, else 0. */
+static uint8_t
+words_in(const uint8_t *buf, int len)
+{
+	uint8_t		cls = 0;
+	uint32_t	cp;
+
+	for (int at = 0; at < len;)
+	{
+		at += fo_utf8_decode(buf + at, buf + len, &cp);
+		cls |= classify(cp);
+	}
+	return cls & FO_CH_WORD;
+}
+
 /* Make the table entry of one character. */
 static void
 fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
@@ -302,15 +317,9 @@ fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
 
 	memset(entry, 0, sizeof(*entry));
 	entry->len = (uint8_t) len;
-	if (len > 4)
+	if (len > 0 && len <= 4 && fo_utf8_decode(buf, buf + len, &single) == len)
 	{
-		entry->pool = keep_long(buf, len);
-		entry->cls = FO_CH_LONG;
-		return;
-	}
-	memcpy(entry->bytes, buf, (size_t) len);
-	if (len > 0 && fo_utf8_decode(buf, buf + len, &single) == len)
-	{
+		memcpy(entry->bytes, buf, (size_t) len);
 		entry->cls = classify(single);
 		if (level >= FO_FOLD_ACCENT && joins(single))
 			entry->cls |= FO_CH_JOINS;
@@ -318,7 +327,7 @@ fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
 	else if (len > 0)
 	{
 		entry->pool = keep_long(buf, len);
-		entry->cls = FO_CH_LONG;
+		entry->cls = FO_CH_LONG | words_in(buf, len);
 	}
 }
 

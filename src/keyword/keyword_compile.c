@@ -238,14 +238,15 @@ prepare_writes(FoKeywordSource *source)
 {
 	char	   *store = qualified(source->store);
 	char	   *equal = equality(source);
+	char	   *update = psprintf("UPDATE %s SET compiled = $2, rejected = $3 WHERE owner %s $1",
+								  store, equal);
+	char	   *insert = psprintf("INSERT INTO %s (owner, compiled, rejected) VALUES ($1, $2, $3)",
+								  store);
+	char	   *delete = psprintf("DELETE FROM %s WHERE owner %s $1", store, equal);
 
-	source->update = prepare(source,
-							 psprintf("UPDATE %s SET compiled = $2, rejected = $3 WHERE owner %s $1",
-									  store, equal), 3);
-	source->insert = prepare(source,
-							 psprintf("INSERT INTO %s (owner, compiled, rejected) "
-									  "VALUES ($1, $2, $3)", store), 3);
-	source->delete = prepare(source, psprintf("DELETE FROM %s WHERE owner %s $1", store, equal), 1);
+	source->update = prepare(source, update, 3);
+	source->insert = prepare(source, insert, 3);
+	source->delete = prepare(source, delete, 1);
 }
 
 /* Put what was compiled for an owner into the store. */

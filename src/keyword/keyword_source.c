@@ -140,7 +140,7 @@ describe_store(FoKeywordSource *source, const char *name)
 	if (!OidIsValid(source->store))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table filteropt.%s, which holds the compiled keywords of \"%s\", is missing",
+				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" is missing",
 						quote_identifier(name), get_rel_name(source->source)),
 				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
 	store = table_open(source->store, AccessShareLock);

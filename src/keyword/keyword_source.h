@@ -56,7 +56,8 @@ typedef struct FoCompiled
 {
 	FoKeywordSet *set;
 	char	   *rejected;		/* JSON array of what was skipped, or NULL */
-	bool		empty;			/* is there nothing, not even something rejected? */
+	bool		empty;			/* is there nothing, not even something
+								 * rejected? */
 } FoCompiled;
 
 /* keyword_source.c */

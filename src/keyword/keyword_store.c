@@ -1,10 +1,10 @@
 /*
  * keyword_store.c
- *		Making and dropping the tables that hold compiled keywords.
+ *		Making the tables that hold compiled keywords.
  *
  * They live in schema filteropt, where ordinary roles cannot create tables, so
  * that is done as the schema's owner, for a caller who owns the source; the
- * owner of the source then owns the store.
+ * owner of the source then owns the store, and may drop it.
  */
 #include "postgres.h"
 
@@ -27,7 +27,6 @@
 #include "keyword/keyword_source.h"
 
 PG_FUNCTION_INFO_V1(fo_keyword_make_store);
-PG_FUNCTION_INFO_V1(fo_keyword_drop_store);
 
 /* Run a statement as the owner of schema filteropt. */
 static void
@@ -73,7 +72,8 @@ column_type(Oid source, AttrNumber column)
 	const char *name;
 
 	get_atttypetypmodcoll(source, column, &type, &typmod, &collation);
-	name = format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+	name = format_type_extended(type, typmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 	if (!OidIsValid(collation))
 		return pstrdup(name);
 	return psprintf("%s COLLATE %s", name, generate_collation_name(collation));
@@ -109,6 +109,25 @@ depend_on_source(Oid source, const char *name)
 	recordDependencyOn(&from, &to, DEPENDENCY_AUTO);
 }
 
+/* The statements that make a store of that name for owners of that type. */
+static char *
+store_definition(Oid source, const char *type, const char *name)
+{
+	const char *store = quote_identifier(name);
+	const char *role = GetUserNameFromId(fo_relation_owner(source), false);
+	const char *comment = psprintf("compiled keywords of table %s, kept by its triggers",
+								   get_rel_name(source));
+
+	return psprintf("CREATE TABLE filteropt.%s (owner %s PRIMARY KEY, "
+					"compiled filteropt.keyword_set NOT NULL, rejected jsonb); "
+					"CREATE TRIGGER filteropt_keyword_guard BEFORE INSERT ON filteropt.%s "
+					"FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_guard(); "
+					"COMMENT ON TABLE filteropt.%s IS %s; "
+					"ALTER TABLE filteropt.%s OWNER TO %s",
+					store, type, store, store, quote_literal_cstr(comment), store,
+					quote_identifier(role));
+}
+
 /* keyword_make_store(source regclass, owner name) returns name */
 Datum
 fo_keyword_make_store(PG_FUNCTION_ARGS)
@@ -120,32 +139,8 @@ fo_keyword_make_store(PG_FUNCTION_ARGS)
 
 	check_owner(source);
 	name = choose_name(source);
-	run_as_schema_owner(psprintf("CREATE TABLE filteropt.%s (owner %s PRIMARY KEY, "
-								 "compiled filteropt.keyword_set NOT NULL, rejected jsonb); "
-								 "CREATE TRIGGER filteropt_keyword_guard BEFORE INSERT ON filteropt.%s "
-								 "FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_guard(); "
-								 "COMMENT ON TABLE filteropt.%s IS %s; "
-								 "ALTER TABLE filteropt.%s OWNER TO %s",
-								 quote_identifier(name), column_type(source, column),
-								 quote_identifier(name), quote_identifier(name),
-								 quote_literal_cstr(psprintf("compiled keywords of table %s, kept by "
-															 "its triggers", get_rel_name(source))),
-								 quote_identifier(name),
-								 quote_identifier(GetUserNameFromId(fo_relation_owner(source), false))));
+	run_as_schema_owner(store_definition(source, column_type(source, column), name));
 	depend_on_source(source, name);
 	namestrcpy(result, name);
 	PG_RETURN_NAME(result);
-}
-
-/* keyword_drop_store(source regclass) returns void */
-Datum
-fo_keyword_drop_store(PG_FUNCTION_ARGS)
-{
-	Oid			source = PG_GETARG_OID(0);
-	char	   *name;
-
-	check_owner(source);
-	name = get_rel_name(fo_keyword_source_get(source)->store);
-	run_as_schema_owner(psprintf("DROP TABLE filteropt.%s", quote_identifier(name)));
-	PG_RETURN_VOID();
 }

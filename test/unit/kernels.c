@@ -201,24 +201,33 @@ positions_agree(const FoKernel *kernel, FxRandom *random, size_t words, int dens
 
 /* --- sieves --- */
 
+/* Half of the bits at random; in a sieve of few patterns the halves are alike. */
 static void
 random_sieve(FxRandom *random, FoSieve *sieve)
 {
+	sieve->few = fx_random(random, 2);
 	for (int k = 0; k < 2; k++)
 	{
 		for (int row = 0; row < 256; row++)
-			sieve->rows[k][row] = (uint8_t) fx_random(random, 256);
+			sieve->rows[k][row] = sieve->few && row >= 128 ? sieve->rows[k][row - 128]
+				: (uint8_t) fx_random(random, 256);
 	}
 }
 
-/* Do len bytes at p, continued with zeros, pass? */
+/* Are the bits that these len bytes, continued with zeros, would set in the sieve? */
 static bool
 naive_pass(const FoSieve *sieve, const uint8_t *p, size_t len)
 {
-	FoSieveHash hash = fo_sieve_hash(p, (uint32_t) len);
+	FoSieve		one = {0};
+	bool		all = true;
 
-	return (sieve->rows[0][hash.row[0]] >> hash.bit[0] & 1) &&
-		(sieve->rows[1][hash.row[1]] >> hash.bit[1] & 1);
+	fo_sieve_add(&one, p, (uint32_t) len);
+	for (int k = 0; k < 2; k++)
+	{
+		for (int row = 0; row < 256; row++)
+			all &= (one.rows[k][row] & ~sieve->rows[k][row]) == 0;
+	}
+	return all;
 }
 
 static size_t
@@ -227,53 +236,150 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* A text to be sieved, and room for what a kernel says of it. */
+typedef struct Sieving
+{
+	uint8_t    *buf;
+	size_t		len;
+	uint64_t   *nonword;
+	uint64_t   *words;
+	uint64_t   *out;
+	uint64_t   *high;
+	FoSieve		sieve;
+} Sieving;
+
+static Sieving
+begin_sieving(FxRandom *random, int kind, size_t len)
+{
+	Sieving		s = {.buf = random_bytes(random, kind, len, 0), .len = len};
+
+	s.nonword = random_nonword(random, s.buf, len);
+	s.words = calloc(len / 64 + 1, sizeof(uint64_t));
+	s.out = calloc(len / 64 + 1, sizeof(uint64_t));
+	s.high = calloc(len / 64 + 1, sizeof(uint64_t));
+	random_sieve(random, &s.sieve);
+	return s;
+}
+
+static void
+end_sieving(Sieving *s)
+{
+	free(s->buf);
+	free(s->nonword);
+	free(s->words);
+	free(s->out);
+	free(s->high);
+}
+
+/* Does the sieve let pass what begins at byte i, going by so many letters? */
+static bool
+gram_passes(const Sieving *s, int letters, size_t i)
+{
+	return naive_pass(&s->sieve, s->buf + i, least((size_t) letters, s->len - i));
+}
+
+/* Does the sieve let a word pass that begins at byte i? */
+static bool
+word_passes(const Sieving *s, const uint64_t *nonword, size_t i)
+{
+	size_t		n = 0;
+
+	if (!naive_word(s->buf, nonword, i) || (i > 0 && naive_word(s->buf, nonword, i - 1)))
+		return false;
+	while (n < 4 && i + n < s->len && naive_word(s->buf, nonword, i + n))
+		n++;
+	return naive_pass(&s->sieve, s->buf + i, n);
+}
+
 static bool
 sieve_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
-	uint8_t    *buf = random_bytes(random, kind, len, 0);
-	uint64_t   *got = calloc(len / 64 + 1, sizeof(uint64_t));
+	Sieving		s = begin_sieving(random, kind, len);
 	bool		same = true;
-	FoSieve		sieve;
 
-	random_sieve(random, &sieve);
 	for (int letters = 3; letters <= 4; letters++)
 	{
-		kernel->sieve(buf, len, letters, &sieve, got);
+		FoSifted	sifted = kernel->sieve(s.buf, len, letters, &s.sieve, s.out, s.high);
+		bool		any_candidate = false;
+		bool		any_high = false;
+
 		for (size_t i = 0; i < (len + 63) / 64 * 64; i++)
-			same &= bit(got, i) ==
-				(i < len && naive_pass(&sieve, buf + i, least((size_t) letters, len - i)));
+		{
+			bool		passes = i < len && gram_passes(&s, letters, i);
+			bool		high = i < len && s.buf[i] >= 0x80;
+
+			same &= bit(s.out, i) == passes && bit(s.high, i) == high;
+			any_candidate |= passes;
+			any_high |= high;
+		}
+		same &= (sifted.candidates != 0) == any_candidate && (sifted.high != 0) == any_high;
 	}
-	free(buf);
-	free(got);
+	end_sieving(&s);
 	return same;
 }
 
 static bool
 sieve_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
-	uint8_t    *buf = random_bytes(random, kind, len, 0);
-	uint64_t   *nonword = random_nonword(random, buf, len);
-	uint64_t   *words = calloc(len / 64 + 1, sizeof(uint64_t));
-	uint64_t   *got = calloc(len / 64 + 1, sizeof(uint64_t));
+	Sieving		s = begin_sieving(random, kind, len);
+	const uint64_t *nonword = fx_random(random, 2) ? s.nonword : NULL;
 	bool		same = true;
-	FoSieve		sieve;
 
-	random_sieve(random, &sieve);
-	kernel->sieve_words(buf, len, nonword, &sieve, words, got);
+	kernel->sieve_words(s.buf, len, nonword, &s.sieve, s.words, s.out);
+	for (size_t i = 0; i < (len + 63) / 64 * 64; i++)
+		same &= bit(s.words, i) == (i < len && naive_word(s.buf, nonword, i)) &&
+			bit(s.out, i) == (i < len && word_passes(&s, nonword, i));
+	end_sieving(&s);
+	return same;
+}
+
+static bool
+sift_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
+{
+	Sieving		s = begin_sieving(random, kind, len);
+	bool		any_candidate = false;
+	bool		any_high = false;
+	bool		same = true;
+	FoSifted	sifted = kernel->sift_words(s.buf, len, &s.sieve, s.words, s.out, s.high);
+
+	/* No byte over 127 belongs to a word here. */
+	memset(s.nonword, 0xFF, (len / 64 + 1) * sizeof(uint64_t));
 	for (size_t i = 0; i < (len + 63) / 64 * 64; i++)
 	{
-		bool		word = i < len && naive_word(buf, nonword, i);
-		bool		start = word && (i == 0 || !naive_word(buf, nonword, i - 1));
-		size_t		n = 0;
+		bool		passes = i < len && word_passes(&s, s.nonword, i);
+		bool		high = i < len && s.buf[i] >= 0x80;
 
-		while (start && n < 4 && i + n < len && naive_word(buf, nonword, i + n))
-			n++;
-		same &= bit(words, i) == word && bit(got, i) == (start && naive_pass(&sieve, buf + i, n));
+		same &= bit(s.words, i) == (i < len && naive_word(s.buf, s.nonword, i)) &&
+			bit(s.out, i) == passes && bit(s.high, i) == high;
+		any_candidate |= passes;
+		any_high |= high;
 	}
+	same &= (sifted.candidates != 0) == any_candidate && (sifted.high != 0) == any_high;
+	end_sieving(&s);
+	return same;
+}
+
+/* --- regular --- */
+
+static bool
+regular_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
+{
+	uint8_t    *buf = random_bytes(random, kind, len, 0);
+	bool		wanted = true;
+	bool		same;
+
+	/* Make most texts regular up to one place. */
+	for (size_t i = 0; i < len && kind != BYTES; i++)
+	{
+		if (buf[i] < ' ' || (buf[i] == ' ' && i > 0 && buf[i - 1] == ' '))
+			buf[i] = 'x';
+	}
+	if (len > 0 && kind == SPACES)
+		buf[fx_random(random, (uint32_t) len)] = random_byte(random, SPACES);
+	for (size_t i = 0; i < len; i++)
+		wanted &= buf[i] >= ' ' && !(buf[i] == ' ' && i > 0 && buf[i - 1] == ' ');
+	same = kernel->regular(buf, len) == wanted;
 	free(buf);
-	free(nonword);
-	free(words);
-	free(got);
 	return same;
 }
 
@@ -300,12 +406,15 @@ test_kernel(const FoKernel *kernel)
 	FxRandom	random = {7};
 	size_t		wrong = 0;
 
+	test_all(kernel, "regular", regular_agrees);
 	test_all(kernel, "fold", fold_agrees);
 	test_all(kernel, "classify", classify_agrees);
 	if (kernel->sieve != NULL)
 		test_all(kernel, "sieve", sieve_agrees);
 	if (kernel->sieve_words != NULL)
 		test_all(kernel, "sieve_words", sieve_words_agrees);
+	if (kernel->sift_words != NULL)
+		test_all(kernel, "sift_words", sift_words_agrees);
 	for (size_t words = 0; words < 20; words++)
 	{
 		for (int density = 0; density < 4; density++)

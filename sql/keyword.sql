@@ -187,16 +187,19 @@ COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
 CREATE FUNCTION filteropt.keyword_watch_truncate(source regclass) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	member regclass;
-BEGIN
-	FOR member IN
+	unwatched regclass[] := ARRAY(
 		SELECT t.relid FROM pg_partition_tree(source) t
 		UNION SELECT source
 		EXCEPT
-		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate'
-	LOOP
+		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate');
+	member regclass;
+BEGIN
+	FOREACH member IN ARRAY unwatched LOOP
 		EXECUTE format('CREATE TRIGGER filteropt_keyword_truncate AFTER TRUNCATE ON %s '
 					   'FOR EACH STATEMENT EXECUTE FUNCTION filteropt.keyword_sync()', member);
+	END LOOP;
+	-- Only now: ALTER TABLE fires keyword_follow_partitions, which must find nothing to do.
+	FOREACH member IN ARRAY unwatched LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER filteropt_keyword_truncate', member);
 	END LOOP;
 END
@@ -239,10 +242,6 @@ BEGIN
 	END IF;
 	store := filteropt.keyword_make_store(source, owner);
 
-	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
-	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
-				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
-				   columns, source, store, whole_word::text, fold, on_bad);
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_write AFTER INSERT OR DELETE ON %s '
 				   'FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync()', source);
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_update AFTER UPDATE ON %s '
@@ -252,6 +251,10 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', source, trigger_name);
 	END LOOP;
 	PERFORM filteropt.keyword_watch_truncate(source);
+	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
+	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
+				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
+				   columns, source, store, whole_word::text, fold, on_bad);
 
 	owners := filteropt.keyword_rebuild(source);
 	IF NOT EXISTS (

@@ -212,7 +212,7 @@ probe(FoKeywordSource *source, const LoadedKey *key, Relation store, Datum owner
 	ScanKeyData equal;
 	Loaded	   *entry = NULL;
 
-	ScanKeyEntryInitialize(&equal, 0, 1, BTEqualStrategyNumber, source->owner_type,
+	ScanKeyEntryInitialize(&equal, 0, 1, BTEqualStrategyNumber, InvalidOid,
 						   source->owner_collation, get_opcode(source->owner_eq), owner);
 	index_rescan(scan, &equal, 1, NULL, 0);
 	if (index_getnext_slot(scan, ForwardScanDirection, slot))

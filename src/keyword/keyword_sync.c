@@ -20,10 +20,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -66,9 +64,10 @@ typedef struct Pending
 	PendingOwner *owners;
 } Pending;
 
-/* Both belong to the current transaction; NULL: nothing is pending. */
+/* All belong to the current transaction; NULL: nothing is pending. */
 static MemoryContext pending_context = NULL;
 static HTAB *pending = NULL;
+static List *truncated = NIL;	/* sources of which every owner is pending */
 
 /* Take the lock of the owners whose hash it is, to the end of the transaction. */
 static void
@@ -111,40 +110,81 @@ sorted_pending(int *n)
 	return all;
 }
 
-/* Compile and store every pending owner. */
+/* The description of a source, or NULL when it was dropped or detached meanwhile. */
+static FoKeywordSource *
+still_attached(Oid oid)
+{
+	FoKeywordSource *source;
+	Relation	relation;
+
+	if (get_rel_name(oid) == NULL)
+		return NULL;
+	relation = table_open(oid, AccessShareLock);
+	source = fo_keyword_source_find(relation);
+	table_close(relation, NoLock);
+	return source;
+}
+
+/* Compile and store all owners of the sources that were truncated. */
+static void
+flush_truncated(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, truncated)
+	{
+		FoKeywordSource *source;
+
+		/*
+		 * We hold a stronger lock, unless a savepoint before the TRUNCATE was
+		 * rolled back to.
+		 */
+		LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+		source = still_attached(lfirst_oid(cell));
+		if (source != NULL)
+			fo_keyword_store_all(source);
+	}
+}
+
+/* Compile and store the pending owners of one hash, unless their source was done as a whole. */
+static void
+flush_owners(const Pending *entry, MemoryContext context)
+{
+	FoKeywordSource *source;
+
+	if (list_member_oid(truncated, entry->key.source))
+		return;
+	source = still_attached(entry->key.source);
+	for (PendingOwner *p = entry->owners; source != NULL && p != NULL; p = p->next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		fo_keyword_store(source, p->owner);
+		MemoryContextReset(context);
+	}
+}
+
+/* Compile and store all that is pending. */
 static void
 flush_pending(void)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "filteropt keyword flush",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	bool		read_only = XactReadOnly;
 	int			n;
 	Pending   **all = sorted_pending(&n);
 
+	/* The transaction may have been made READ ONLY after it wrote. */
+	XactReadOnly = false;
 	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	flush_truncated();
 	for (int i = 0; i < n; i++)
 		lock_owner(&all[i]->key);
-	PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < n; i++)
-	{
-		FoKeywordSource *source = NULL;
-
-		/* A source dropped or detached after the change needs no sets. */
-		if (get_rel_name(all[i]->key.source) != NULL)
-		{
-			Relation	relation = table_open(all[i]->key.source, AccessShareLock);
-
-			source = fo_keyword_source_find(relation);
-			table_close(relation, NoLock);
-		}
-		for (PendingOwner *p = all[i]->owners; source != NULL && p != NULL; p = p->next)
-		{
-			CHECK_FOR_INTERRUPTS();
-			fo_keyword_store(source, p->owner);
-			MemoryContextReset(context);
-		}
-	}
+		flush_owners(all[i], context);
 	PopActiveSnapshot();
+	XactReadOnly = read_only;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -168,6 +208,7 @@ at_transaction_event(XactEvent event, void *arg)
 		 */
 		pending = NULL;
 		pending_context = NULL;
+		truncated = NIL;
 	}
 }
 
@@ -239,6 +280,8 @@ fo_keyword_is_pending(FoKeywordSource *source, Datum owner)
 
 	if (pending == NULL)
 		return false;
+	if (list_member_oid(truncated, source->source))
+		return true;
 	key.hash = fo_keyword_owner_hash(source, owner);
 	entry = hash_search(pending, &key, HASH_FIND, NULL);
 	return entry != NULL && find_pending(source, entry, owner) != NULL;
@@ -272,25 +315,17 @@ note_row(FoKeywordSource *source, HeapTuple tuple, TupleDesc desc, bool is_new)
 	add_pending(source, owner);
 }
 
-/* Note all owners that have a set: any of them may have lost keywords to a TRUNCATE. */
+/* Note that every owner of the source may have lost keywords. */
 static void
 note_all(FoKeywordSource *source)
 {
-	Relation	store = table_open(source->store, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(store, NULL);
-	TableScanDesc scan = table_beginscan(store, RegisterSnapshot(GetLatestSnapshot()), 0, NULL);
+	MemoryContext old;
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		bool		isnull;
-
-		CHECK_FOR_INTERRUPTS();
-		add_pending(source, slot_getattr(slot, FO_STORE_OWNER, &isnull));
-	}
-	UnregisterSnapshot(scan->rs_snapshot);
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(store, AccessShareLock);
+	if (pending == NULL)
+		begin_pending();
+	old = MemoryContextSwitchTo(pending_context);
+	truncated = list_append_unique_oid(truncated, source->source);
+	MemoryContextSwitchTo(old);
 }
 
 /* Trigger function of a source and its partitions. */

@@ -7,6 +7,7 @@
  * keywords as written, be equal to the set of the same keywords in reverse, and
  * come out the same a second time.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,16 @@
 
 #define MAX_ENTRIES 64
 
+#define require(condition) \
+	do { if (!(condition)) fail(__LINE__); } while (0)
+
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-require(bool condition)
+fail(int line)
 {
-	if (!condition)
-		abort();
+	fprintf(stderr, "%s:%d: not as required\n", __FILE__, line);
+	abort();
 }
 
 /* Is each entry of the set one of the spec's, and is there one for each? */

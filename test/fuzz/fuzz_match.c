@@ -6,6 +6,7 @@
  * phrases, US (0x1F), and the text behind GS (0x1D).  What is no UTF-8 is only
  * matched by all kernels, which must agree and read nothing out of bounds.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +115,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (difference != NULL)
 		{
 			fx_explain(&spec, p, (size_t) (end - p));
-			__builtin_printf("%s\n", difference);
+			printf("%s\n", difference);
+			fflush(stdout);
 			abort();
 		}
 	}

@@ -96,8 +96,49 @@ fx_exact(const void *bytes, size_t len)
 	return copy;
 }
 
-static void
-release_builder(FoBuilder *builder)
+FoText
+fx_fold(const FoKernel *kernel, FoFoldLevel level, bool collapse, bool offsets,
+		const uint8_t *src, size_t len, uint32_t limit)
+{
+	/* No character grows more than twelvefold. */
+	size_t		room = len * 12 + FO_FOLD_SLACK;
+	FoText		text = {.buf = malloc(room), .nonword = calloc(room / 64 + 1, 8)};
+	FoFold		fold = {kernel, src, len, 0, level, collapse};
+
+	if (offsets)
+	{
+		text.start = malloc(room * sizeof(uint32_t));
+		text.end = malloc(room * sizeof(uint32_t));
+	}
+	while (fold.pos < len)
+		fo_fold_fill(&fold, &text, limit == 0 ? (uint32_t) len * 12 : text.len + limit);
+	return text;
+}
+
+void
+fx_free_text(FoText *text)
+{
+	free(text->buf);
+	free(text->nonword);
+	free(text->start);
+	free(text->end);
+}
+
+bool
+fx_folds_to(FoFoldLevel level, const char *source, const char *wanted)
+{
+	FoText		text = fx_fold(fo_kernel(), level, true, false,
+							   (const uint8_t *) source, strlen(source), 0);
+	bool		same = text.len == strlen(wanted) && memcmp(text.buf, wanted, text.len) == 0;
+
+	if (!same)
+		tap_diag("%s is folded to %.*s", source, (int) text.len, text.buf);
+	fx_free_text(&text);
+	return same;
+}
+
+void
+fx_release_builder(FoBuilder *builder)
 {
 	void	   *blocks[] = {
 		builder->sources.items, builder->ends.items, builder->folded.items, builder->seen.items,
@@ -130,7 +171,7 @@ fx_build(const RefSpec *spec)
 		abort();
 	copy = (FoKeywordSet *) fx_exact(set, set->size);
 	release(NULL, set);
-	release_builder(&builder);
+	fx_release_builder(&builder);
 	return copy;
 }
 

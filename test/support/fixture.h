@@ -32,10 +32,24 @@ extern uint32_t fx_random(FxRandom *random, uint32_t n);
 extern uint8_t *fx_exact(const void *bytes, size_t len);
 
 /*
+ * A text folded by kernel, in steps of limit bytes when that is not 0; with
+ * offsets when they are asked for.  For fx_free_text.
+ */
+extern FoText fx_fold(const FoKernel *kernel, FoFoldLevel level, bool collapse, bool offsets,
+					  const uint8_t *src, size_t len, uint32_t limit);
+extern void fx_free_text(FoText *text);
+
+/* Is the folded form of a text (by the fastest kernel, blanks collapsed) this one? */
+extern bool fx_folds_to(FoFoldLevel level, const char *source, const char *wanted);
+
+/*
  * Compile a set; entries that are refused are left out.  The block has no byte
  * too many and is released with free.
  */
 extern FoKeywordSet *fx_build(const RefSpec *spec);
+
+/* Release what a builder has allocated for itself. */
+extern void fx_release_builder(FoBuilder *builder);
 
 /* All occurrences, of all windows; the result's items are released with free. */
 extern FoMatches fx_find(FoMatcher *matcher, const FoKeywordSet *set,

@@ -14,10 +14,17 @@ static int	failed;
 static bool
 report(bool condition, const char *file, int line, const char *name, va_list args)
 {
+	char		text[1000];
+
 	run++;
-	printf("%s %d - ", condition ? "ok" : "not ok", run);
-	vprintf(name, args);
-	printf("\n");
+	vsnprintf(text, sizeof(text), name, args);
+	/* A name is one line. */
+	for (char *p = text; *p != '\0'; p++)
+	{
+		if ((unsigned char) *p < ' ')
+			*p = ' ';
+	}
+	printf("%s %d - %s\n", condition ? "ok" : "not ok", run, text);
 	if (!condition)
 	{
 		failed++;
@@ -28,7 +35,7 @@ report(bool condition, const char *file, int line, const char *name, va_list arg
 }
 
 bool
-tap_ok(bool condition, const char *file, int line, const char *name, ...)
+tap_ok(bool condition, const char *file, int line, const char *name,...)
 {
 	va_list		args;
 
@@ -39,7 +46,7 @@ tap_ok(bool condition, const char *file, int line, const char *name, ...)
 }
 
 bool
-tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name, ...)
+tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name,...)
 {
 	va_list		args;
 

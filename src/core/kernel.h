@@ -65,9 +65,9 @@ typedef struct FoKernel
 	/*
 	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
 	 * going by that many letters (3 or 4); ASCII letters of buf may be of
-	 * either case.  Sets bit i of leads when buf[i] is over 191: when
-	 * a character of several bytes begins there.  NULL where
-	 * there is no fast way, like the next two.
+	 * either case.  Sets bit i of leads when buf[i] is over 191: when a
+	 * character of several bytes begins there.  NULL where there is no fast
+	 * way, like the next two.
 	 */
 	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 						  uint64_t *out, uint64_t *leads);

@@ -399,11 +399,14 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 	{
 		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
 			engine->sieved = 0;
+		engine->classes[c].high = 1;
 	}
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		const uint8_t *bytes = bytes_of(layout, &drafts[i]);
 
+		if (bytes[0] < 0xC0)
+			engine->classes[drafts[i].class].high = 0;
 		for (int k = 0; k < drafts[i].class; k++)
 			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
 	}

@@ -275,9 +275,12 @@ change_matters(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw
 		gram_among(set, engine, around, 3 + folded->len);
 }
 
-/* Does none of the characters over 127 matter? */
+/*
+ * Does none of the characters over 127 matter?  *grams is set when grams may
+ * begin with one of those that stay as they are.
+ */
 static bool
-high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
+high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, bool *grams)
 {
 	bool		tokens = engine->classes[FO_CLASS_TOKEN].npatterns > 0;
 	uint8_t		harmful = FO_CH_JOINS | (tokens ? FO_CH_WORD : 0);
@@ -301,6 +304,7 @@ high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 			if (folded->cls & harmful ||
 				(!same && change_matters(set, engine, raw, p, len, folded)))
 				return false;
+			*grams |= in_grams(engine, *p);
 		}
 	}
 	return true;
@@ -314,6 +318,7 @@ bool
 fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 {
 	bool		looked = false;
+	bool		high_grams = false;
 
 	if (raw->kernel->sieve == NULL || !engine->sieved ||
 		(set->flags & FO_SET_COLLAPSE && in_grams(engine, ' ') &&
@@ -325,7 +330,7 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		const FoSieve *sieve = fo_at(set, class->sieve);
 		FoSifted	sifted;
 
-		if (class->npatterns == 0)
+		if (class->npatterns == 0 || (looked && class->high && !high_grams))
 			continue;
 		if (c == FO_CLASS_TOKEN)
 			sifted = raw->kernel->sift_words(raw->body, raw->len, sieve, raw->words,
@@ -333,7 +338,7 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		else
 			sifted = raw->kernel->sieve(raw->body, raw->len, c - FO_CLASS_GRAM1 + 1, sieve,
 										raw->candidates, raw->leads);
-		if (!looked && sifted.high != 0 && !high_harmless(set, engine, raw))
+		if (!looked && sifted.high != 0 && !high_harmless(set, engine, raw, &high_grams))
 			return false;
 		looked = true;
 		if (sifted.candidates != 0 && candidate_known(set, engine, c, raw))

@@ -98,7 +98,8 @@ typedef struct FoClass
 	uint32_t	sieve;			/* offset of a FoSieve, 0: none */
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
-	uint8_t		unused[6];
+	uint8_t		high;			/* 1: all patterns begin with a byte over 191 */
+	uint8_t		unused[5];
 } FoClass;
 
 typedef struct FoEngine

@@ -16,25 +16,17 @@ UNIT_FLAGS = $(COMMON) -fsanitize=address,undefined
 FUZZ_CC    = clang
 FUZZ_FLAGS = $(COMMON) -O2 -fsanitize=fuzzer-no-link,address,undefined
 
-UNIT_OBJS = $(CORE:src/core/%.c=$(BUILD)/unit-core/%.o) $(SUPPORT:test/support/%.c=$(BUILD)/unit-support/%.o)
-FUZZ_OBJS = $(CORE:src/core/%.c=$(BUILD)/fuzz-core/%.o) $(SUPPORT:test/support/%.c=$(BUILD)/fuzz-support/%.o)
+UNIT_OBJS = $(patsubst %.c,$(BUILD)/unit-obj/%.o,$(CORE) $(SUPPORT))
+FUZZ_OBJS = $(patsubst %.c,$(BUILD)/fuzz-obj/%.o,$(CORE) $(SUPPORT))
 
 unit: $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*.c))
 fuzz: $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-$(BUILD)/unit-core/%.o: src/core/%.c
+$(BUILD)/unit-obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(UNIT_FLAGS) -c -o $@ $<
 
-$(BUILD)/fuzz-core/%.o: src/core/%.c
-	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
-
-$(BUILD)/unit-support/%.o: test/support/%.c
-	@mkdir -p $(@D)
-	$(UNIT_CC) $(UNIT_FLAGS) -c -o $@ $<
-
-$(BUILD)/fuzz-support/%.o: test/support/%.c
+$(BUILD)/fuzz-obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
 
@@ -48,4 +40,4 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJS)
 
 .PHONY: unit fuzz
 .SECONDARY:
--include $(wildcard $(BUILD)/*/*.d)
+-include $(UNIT_OBJS:.o=.d) $(FUZZ_OBJS:.o=.d) $(wildcard $(BUILD)/*.d/*.d)

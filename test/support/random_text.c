@@ -19,7 +19,11 @@ static const char *const alphabets[] = {
 	"n t N T a i A I ' ’ _ _ . , # @ $ + * \\ \t \n",
 	/* disguised words */
 	"f r e E 3 € $ 5 s @ a l i 1 ! | I L _ . _ - е ѕ α ｅ 🄵",
-	/* Latin with accents, in both normal forms, and look-alikes of an apostrophe */
+
+	/*
+	 * Latin with accents, in both normal forms, and look-alikes of an
+	 * apostrophe
+	 */
 	"e é e\xCC\x81 E É ß s S ẞ ﬁ f i ŉ n æ a o ø ŀ l _ ' ʼ \xC2\xAD \xE2\x80\x8B",
 	/* Turkish and Greek */
 	"i I İ ı ı\xCC\x87 σ ς Σ ά α Α ΐ ᾳ ι \xCD\x85 _ _ ' k K K",
@@ -146,7 +150,7 @@ fx_random_case(FxRandom *random, uint32_t alphabet, size_t len, uint32_t nentrie
 	for (size_t i = 0; i < n + nallow; i++)
 		fx.entries[i] = random_entry(random, alphabet, fx.body, fx.len);
 	fx.spec = (RefSpec) {(FoFoldLevel) fx_random(random, FO_FOLD_LEVELS),
-		fx_random(random, 3) != 0, false, fx.entries, n, fx.entries + n, nallow};
+						 fx_random(random, 3) != 0, false, fx.entries, n, fx.entries + n, nallow};
 	return fx;
 }
 

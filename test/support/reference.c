@@ -512,7 +512,8 @@ may_end(const Text *text, size_t i, const Pattern *pattern, const Text *form)
 {
 	if (i == text->n)
 		return true;
-	if (text->chars[i].cp >= 0x80 && !text->opaque && class_of(text, text->chars[i].cp) & FO_CH_MARK)
+	if (text->chars[i].cp >= 0x80 && !text->opaque &&
+		class_of(text, text->chars[i].cp) & FO_CH_MARK)
 		return false;
 	if (pattern->open_end || !is_word(form, form->n - 1))
 		return true;
@@ -579,7 +580,7 @@ find_pattern(const Text *text, const Pattern *pattern, const Text *form, uint32_
 			continue;
 		found->items = grow(found->items, found->n, sizeof(FoMatch));
 		found->items[found->n++] = (FoMatch) {text->chars[at].start,
-			text->chars[at + form->n - 1].end, keyword};
+											  text->chars[at + form->n - 1].end, keyword};
 	}
 }
 

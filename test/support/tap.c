@@ -35,7 +35,7 @@ report(bool condition, const char *file, int line, const char *name, va_list arg
 }
 
 bool
-tap_ok(bool condition, const char *file, int line, const char *name, ...)
+tap_ok(bool condition, const char *file, int line, const char *name,...)
 {
 	va_list		args;
 
@@ -46,7 +46,7 @@ tap_ok(bool condition, const char *file, int line, const char *name, ...)
 }
 
 bool
-tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name, ...)
+tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name,...)
 {
 	va_list		args;
 

@@ -15,9 +15,9 @@
 #define is(got, wanted, ...) \
 	tap_is((int64_t) (got), (int64_t) (wanted), __FILE__, __LINE__, __VA_ARGS__)
 
-extern bool tap_ok(bool condition, const char *file, int line, const char *name, ...)
+extern bool tap_ok(bool condition, const char *file, int line, const char *name,...)
 			__attribute__((format(printf, 4, 5)));
-extern bool tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name, ...)
+extern bool tap_is(int64_t got, int64_t wanted, const char *file, int line, const char *name,...)
 			__attribute__((format(printf, 5, 6)));
 
 /* Say something about a failure. */

@@ -46,7 +46,7 @@ static const Needle needles[] = {
 	" a n😀e😀e😀d😀l😀e in a s😀t😀a😀c😀k of n😀е😀e😀d😀l😀e😀s ", "hay "},
 	{"stretched", FO_FOLD_EVASION, true, "needle", NULL,
 		" needlllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"
-		"llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllle ", "hay "},
+	"llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllle ", "hay "},
 	{"disguised", FO_FOLD_EVASION, false, "needle", "needless", " n33dle n33dle$s ", "ha1 y4 "},
 };
 
@@ -67,7 +67,11 @@ test_needle(const Needle *needle, size_t edge)
 		entries[1] = (RefBytes) {(const uint8_t *) needle->allow, strlen(needle->allow)};
 		spec.nallow = 1;
 	}
-	/* One needle every 61 bytes or so meets the edge in all ways over some texts. */
+
+	/*
+	 * One needle every 61 bytes or so meets the edge in all ways over some
+	 * texts.
+	 */
 	for (size_t shift = 0; shift < 64 && difference == NULL; shift += 5)
 	{
 		size_t		len = shift;

@@ -69,7 +69,7 @@ build(const List *list, FoFoldLevel fold, bool whole_word, const char *what)
 	int			engines = fold == FO_FOLD_EVASION ? 2 : 1;
 
 	/* Some passes over the patterns, and at most one more try of the table. */
-	ok(steps <= 4 + 16 * engines * (long) (list->n / POLL_EVERY),
+	ok(steps <= 4 + 8 * engines * (long) (list->n / POLL_EVERY),
 	   "%s: built in %ld bouts of steps for %zu keywords", what, steps, list->n);
 	ok(fo_keyword_set_state(set, set->size) == FO_SET_CURRENT, "%s: the set is good", what);
 	return set;

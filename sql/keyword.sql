@@ -161,16 +161,7 @@ COMMENT ON FUNCTION filteropt.keyword_sync() IS
 'trigger function of tables attached by keyword_attach(): notes whose keywords have changed, which are compiled before the transaction commits';
 
 CREATE FUNCTION filteropt.keyword_guard() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	present boolean;
-BEGIN
-	-- pg_restore of data alone: the triggers of the source may have compiled this owner already.
-	EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE owner = $1.owner)', TG_RELID::regclass)
-		INTO present USING NEW;
-	RETURN CASE WHEN present THEN NULL ELSE NEW END;
-END
-$$;
+	LANGUAGE C AS 'MODULE_PATHNAME', 'fo_keyword_guard';
 COMMENT ON FUNCTION filteropt.keyword_guard() IS
 'trigger function of the tables that hold compiled keywords: an owner whose set is there already keeps it';
 

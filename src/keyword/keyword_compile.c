@@ -29,6 +29,9 @@
 /* How often a rebuild says how far it is. */
 #define PROGRESS_MS 2000
 
+/* Is a store being written by us? Then its guard lets every row pass. */
+bool		fo_keyword_storing = false;
+
 /* Acting as another role. */
 typedef struct Disguise
 {
@@ -48,16 +51,16 @@ become_owner(const FoKeywordSource *source)
 	return before;
 }
 
-/* The operator of equality of owners, as SQL that does not depend on search_path. */
-static char *
-equality(const FoKeywordSource *source)
+/* An operator, as SQL that does not depend on search_path. */
+char *
+fo_keyword_operator(Oid oid)
 {
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(source->owner_eq));
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
 	Form_pg_operator operator;
 	char	   *result;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", source->owner_eq);
+		elog(ERROR, "cache lookup failed for operator %u", oid);
 	operator = (Form_pg_operator) GETSTRUCT(tuple);
 	result = psprintf("OPERATOR(%s.%s)",
 					  quote_identifier(get_namespace_name(operator->oprnamespace)),
@@ -109,7 +112,8 @@ prepare_select(const FoKeywordSource *source)
 	return prepare(source,
 				   psprintf("%s WHERE k.%s %s $1 ORDER BY 3, 2",
 							select_rows(source),
-							quote_identifier(NameStr(source->owner_column)), equality(source)), 1);
+							quote_identifier(NameStr(source->owner_column)),
+							fo_keyword_operator(source->owner_eq)), 1);
 }
 
 /* A set being compiled from rows. */
@@ -220,13 +224,26 @@ fo_keyword_compile(FoKeywordSource *source, Datum owner, Snapshot snapshot)
 	return compiled;
 }
 
-/* Run a kept plan that writes the store; returns the number of rows. */
+/*
+ * Run a plan that writes the store, on what is committed by now whatever the
+ * transaction's isolation level; returns the number of rows.
+ */
 static uint64
 run(SPIPlanPtr plan, Datum *values, const char *nulls)
 {
-	int			result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
-											  InvalidSnapshot, false, false, 0);
+	int			result;
 
+	fo_keyword_storing = true;
+	PG_TRY();
+	{
+		result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
+									  InvalidSnapshot, false, false, 0);
+	}
+	PG_FINALLY();
+	{
+		fo_keyword_storing = false;
+	}
+	PG_END_TRY();
 	if (result < 0)
 		elog(ERROR, "could not write compiled keywords: %s", SPI_result_code_string(result));
 	return SPI_processed;
@@ -237,7 +254,7 @@ static void
 prepare_writes(FoKeywordSource *source)
 {
 	char	   *store = qualified(source->store);
-	char	   *equal = equality(source);
+	char	   *equal = fo_keyword_operator(source->owner_eq);
 	char	   *update = psprintf("UPDATE %s SET compiled = $2, rejected = $3 WHERE owner %s $1",
 								  store, equal);
 	char	   *insert = psprintf("INSERT INTO %s (owner, compiled, rejected) VALUES ($1, $2, $3)",
@@ -353,7 +370,8 @@ take_row(Rebuild *rebuild, HeapTuple tuple, TupleDesc desc)
 /*
  * Compile the keywords of all owners anew in one pass over the source, on which
  * the caller holds a lock that keeps writers out; returns how many owners have a
- * set then.
+ * set then.  What is committed by now counts, not the snapshot of a transaction
+ * that began before others wrote.
  */
 int64
 fo_keyword_store_all(FoKeywordSource *source)
@@ -366,11 +384,12 @@ fo_keyword_store_all(FoKeywordSource *source)
 	rebuild.context = AllocSetContextCreate(CurrentMemoryContext, "filteropt keyword rebuild",
 											ALLOCSET_DEFAULT_SIZES);
 	SPI_connect();
-	if (SPI_execute(psprintf("DELETE FROM %s", qualified(source->store)), false, 0) < 0)
-		elog(ERROR, "could not empty the store");
+	run(SPI_prepare(psprintf("DELETE FROM %s", qualified(source->store)), 0, NULL), NULL, NULL);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
 	sql = psprintf("%s WHERE k.%s IS NOT NULL ORDER BY 1, 3, 2",
 				   select_rows(source), quote_identifier(NameStr(source->owner_column)));
-	portal = SPI_cursor_open_with_args(NULL, sql, 0, NULL, NULL, NULL, false, 0);
+	portal = SPI_cursor_open_with_args(NULL, sql, 0, NULL, NULL, NULL, true, 0);
 	do
 	{
 		SPITupleTable *rows;
@@ -389,6 +408,7 @@ fo_keyword_store_all(FoKeywordSource *source)
 	if (rebuild.started)
 		finish_owner(&rebuild);
 	SPI_cursor_close(portal);
+	PopActiveSnapshot();
 	SPI_finish();
 	SetUserIdAndSecContext(before.role, before.context);
 	return rebuild.owners;

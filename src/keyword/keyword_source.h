@@ -70,6 +70,8 @@ extern bool fo_keyword_owner_equal(FoKeywordSource *source, Datum a, Datum b);
 extern FoCompiled fo_keyword_compile(FoKeywordSource *source, Datum owner, Snapshot snapshot);
 extern void fo_keyword_store(FoKeywordSource *source, Datum owner);
 extern int64 fo_keyword_store_all(FoKeywordSource *source);
+extern bool fo_keyword_storing;
+extern char *fo_keyword_operator(Oid oid);
 
 /* keyword_sync.c */
 extern bool fo_keyword_is_pending(FoKeywordSource *source, Datum owner);

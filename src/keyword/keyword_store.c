@@ -13,6 +13,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -21,12 +22,15 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "base/compat.h"
 #include "keyword/keyword_source.h"
 
 PG_FUNCTION_INFO_V1(fo_keyword_make_store);
+PG_FUNCTION_INFO_V1(fo_keyword_guard);
 
 /* Run a statement as the owner of schema filteropt. */
 static void
@@ -143,4 +147,49 @@ fo_keyword_make_store(PG_FUNCTION_ARGS)
 	depend_on_source(source, name);
 	namestrcpy(result, name);
 	PG_RETURN_NAME(result);
+}
+
+/* Does a store have a row of the owner of this tuple, as committed by now? */
+static bool
+has_owner(Relation store, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(store);
+	Oid			type = SPI_gettypeid(desc, FO_STORE_OWNER);
+	bool		isnull;
+	Datum		owner = heap_getattr(tuple, FO_STORE_OWNER, desc, &isnull);
+	Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	char	   *sql = psprintf("SELECT FROM filteropt.%s WHERE owner %s $1",
+							   quote_identifier(RelationGetRelationName(store)),
+							   fo_keyword_operator(equal));
+	bool		found;
+
+	if (isnull)
+		return false;
+	SPI_connect();
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = SPI_execute_with_args(sql, 1, &type, &owner, NULL, true, 1) == SPI_OK_SELECT &&
+		SPI_processed > 0;
+	PopActiveSnapshot();
+	SPI_finish();
+	return found;
+}
+
+/*
+ * Trigger function of a store: what is not written by us comes from a dump of
+ * data alone, when the triggers of the source may have compiled that owner.
+ */
+Datum
+fo_keyword_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function filteropt.keyword_guard() works only in triggers that "
+						"filteropt.keyword_attach() makes")));
+	if (!fo_keyword_storing && has_owner(data->tg_relation, data->tg_trigtuple))
+		PG_RETURN_POINTER(NULL);
+	PG_RETURN_POINTER(data->tg_trigtuple);
 }

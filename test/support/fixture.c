@@ -311,7 +311,7 @@ answers_differ(FoMatcher *matcher, const FoKeywordSet *set, const Expected *expe
 	if (difference == NULL && memcmp(seen, expected->seen, expected->nkeywords) != 0)
 		difference = describe(matcher->kernel, "fo_scan_keywords differs", NULL);
 	if (difference == NULL &&
-		fo_keyword_occurs(matcher, set, body, len, fx_poll) != (expected->n > 0))
+		fo_keyword_occurs(matcher, set, body, len) != (expected->n > 0))
 		difference = describe(matcher->kernel, "fo_keyword_occurs differs", NULL);
 	free(found.items);
 	free(seen);
@@ -330,7 +330,7 @@ kernels_differ(const FoKeywordSet *set, const Expected *expected, const uint8_t 
 	{
 		FoMatcher	matcher;
 
-		fo_matcher_begin(&matcher, fx_alloc);
+		fo_matcher_begin(&matcher, fx_alloc, fx_poll);
 		matcher.kernel = kernels[i];
 		difference = answers_differ(&matcher, set, expected, body, len);
 		fx_matcher_end(&matcher);

@@ -111,8 +111,8 @@ occurs(const RefSpec *spec, FoFoldLevel fold, const uint8_t *body, size_t len, b
 	other.nallow = 0;
 	set = fx_build(&other);
 	*made = set->nkeywords == 1;
-	fo_matcher_begin(&matcher, fx_alloc);
-	found = fo_keyword_occurs(&matcher, set, body, len, fx_poll);
+	fo_matcher_begin(&matcher, fx_alloc, fx_poll);
+	found = fo_keyword_occurs(&matcher, set, body, len);
 	fx_matcher_end(&matcher);
 	free(set);
 	return found;

@@ -65,7 +65,7 @@ test_reuse(const FoKernel *kernel, uint32_t rounds)
 	FoMatcher	matcher;
 	bool		same = true;
 
-	fo_matcher_begin(&matcher, fx_alloc);
+	fo_matcher_begin(&matcher, fx_alloc, fx_poll);
 	matcher.kernel = kernel;
 	for (uint32_t round = 0; same && round < rounds; round++)
 	{

@@ -432,6 +432,19 @@ CREATE FUNCTION filteropt.keyword_match(source regclass, owner "any", bodies tex
 COMMENT ON FUNCTION filteropt.keyword_match(regclass, "any", text[]) IS
 'the same for the texts of a feed: one row per text, numbered from 1, whose keywords are NULL when the text is';
 
+-- A parameter whose type a driver does not tell, as "any" has none to give it, is text.
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, body text) RETURNS text[]
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 50 AS 'MODULE_PATHNAME', 'fo_keyword_match_owner';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text) IS
+'the same for an owner given as text, which may spell a value of whatever type owners have';
+
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, bodies text[],
+										OUT post integer, OUT keywords text[])
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 200 ROWS 20 AS 'MODULE_PATHNAME', 'fo_keyword_match_feed';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text[]) IS
+'the same for the texts of a feed and an owner given as text';
+
 CREATE FUNCTION filteropt.keyword_test(keyword text, samples text[], whole_word boolean DEFAULT true,
 									   fold text DEFAULT 'accent', allow text[] DEFAULT NULL,
 									   OUT sample integer, OUT hit boolean, OUT start integer,

@@ -65,11 +65,12 @@ typedef struct FoKernel
 	/*
 	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
 	 * going by that many letters (3 or 4); ASCII letters of buf may be of
-	 * either case.  Sets bit i of high when buf[i] is over 127.  NULL where
-	 * there is no fast way, like the next two.
+	 * either case.  Sets bit i of leads when buf[i] is over 191: when a
+	 * character of several bytes begins there.  NULL where there is no fast
+	 * way, like the next two.
 	 */
 	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
-						  uint64_t *out, uint64_t *high);
+						  uint64_t *out, uint64_t *leads);
 
 	/*
 	 * The same, for words that begin at buf + i: bytes behind the end of a
@@ -80,7 +81,7 @@ typedef struct FoKernel
 
 	/* Both in one, for words of ASCII in a text that is not folded. */
 	FoSifted	(*sift_words) (const uint8_t *src, size_t len, const FoSieve *sieve,
-							   uint64_t *words, uint64_t *out, uint64_t *high);
+							   uint64_t *words, uint64_t *out, uint64_t *leads);
 
 	/*
 	 * Write the numbers of the set bits among n words of bits, increasing, to

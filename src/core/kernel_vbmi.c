@@ -118,9 +118,16 @@ pass_grams(const SieveRegisters *registers, const uint8_t *p, size_t n, __mmask6
 			 load_letters(p + 3, fourth & first_bytes(n < 3 ? 0 : n - 3)), few);
 }
 
+/* In which of 64 bytes does a character of several bytes begin? */
+VBMI INLINE uint64_t
+lead_bits(__m512i v)
+{
+	return _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8((char) 0xC0));
+}
+
 VBMI INLINE FoSifted
 sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
-			uint64_t *out, uint64_t *high, bool few)
+			uint64_t *out, uint64_t *leads, bool few)
 {
 	SieveRegisters registers = load_sieve(sieve);
 	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
@@ -128,23 +135,23 @@ sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 
 	for (size_t at = 0; at < len; at += 64)
 	{
-		uint64_t	over = _mm512_movepi8_mask(load_first(buf + at, len - at));
+		__m512i		v = load_first(buf + at, len - at);
 		uint64_t	candidates = pass_grams(&registers, buf + at, len - at, fourth, few);
 
-		high[at / 64] = over;
+		leads[at / 64] = lead_bits(v);
 		out[at / 64] = candidates;
 		all.candidates |= candidates;
-		all.high |= over;
+		all.high |= _mm512_movepi8_mask(v);
 	}
 	return all;
 }
 
 VBMI static FoSifted
 sieve_vbmi(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
-		   uint64_t *out, uint64_t *high)
+		   uint64_t *out, uint64_t *leads)
 {
-	return sieve->few ? sieve_grams(buf, len, letters, sieve, out, high, true)
-		: sieve_grams(buf, len, letters, sieve, out, high, false);
+	return sieve->few ? sieve_grams(buf, len, letters, sieve, out, leads, true)
+		: sieve_grams(buf, len, letters, sieve, out, leads, false);
 }
 
 /*
@@ -181,7 +188,7 @@ where_not_zero(__m512i where, __m512i v)
 
 VBMI INLINE FoSifted
 sift(const uint8_t *src, size_t len, const FoSieve *sieve,
-	 uint64_t *words, uint64_t *out, uint64_t *high, bool few)
+	 uint64_t *words, uint64_t *out, uint64_t *leads, bool few)
 {
 	SieveRegisters registers = load_sieve(sieve);
 	__m512i		v = load_first(src, len);
@@ -199,15 +206,14 @@ sift(const uint8_t *src, size_t len, const FoSieve *sieve,
 		__m512i		c2 = where_not_zero(c1, _mm512_alignr_epi8(sixteen_on, c0, 2));
 		__m512i		c3 = where_not_zero(c2, _mm512_alignr_epi8(sixteen_on, c0, 3));
 		uint64_t	word = _mm512_test_epi8_mask(c0, c0);
-		uint64_t	over = _mm512_movepi8_mask(v);
 		uint64_t	starts = word & ~(word << 1 | carry);
 		uint64_t	candidates = starts & pass(&registers, c0, c1, c2, c3, few);
 
 		words[at / 64] = word;
 		out[at / 64] = candidates;
-		high[at / 64] = over;
+		leads[at / 64] = lead_bits(v);
 		all.candidates |= candidates;
-		all.high |= over;
+		all.high |= _mm512_movepi8_mask(v);
 		carry = word >> 63;
 		v = v_next;
 		c0 = next;
@@ -217,10 +223,10 @@ sift(const uint8_t *src, size_t len, const FoSieve *sieve,
 
 VBMI static FoSifted
 sift_words_vbmi(const uint8_t *src, size_t len, const FoSieve *sieve,
-				uint64_t *words, uint64_t *out, uint64_t *high)
+				uint64_t *words, uint64_t *out, uint64_t *leads)
 {
-	return sieve->few ? sift(src, len, sieve, words, out, high, true)
-		: sift(src, len, sieve, words, out, high, false);
+	return sieve->few ? sift(src, len, sieve, words, out, leads, true)
+		: sift(src, len, sieve, words, out, leads, false);
 }
 
 /* Which of up to 64 bytes, n of them, belong to words? */

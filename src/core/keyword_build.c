@@ -68,6 +68,9 @@ fo_builder_begin(FoBuilder *builder, FoFoldLevel fold, bool whole_word, bool opa
 	builder->whole_word = whole_word;
 	builder->opaque = opaque;
 	make_text(&alloc, &builder->text, opaque);
+	/* Whoever chooses keywords sees no addresses. */
+	builder->secret = (uintptr_t) builder->text.buf * UINT64_C(0x9E3779B97F4A7C15) ^
+		(uintptr_t) builder;
 	if (fold == FO_FOLD_EVASION)
 	{
 		make_text(&alloc, &builder->undisguised, opaque);
@@ -104,11 +107,22 @@ source_at(const FoBuilder *builder, uint32_t i, uint32_t *len)
 	return (const uint8_t *) builder->sources.items + start;
 }
 
-/* Seed of the hash of a keyword or an allowed phrase. */
+/* What a keyword or an allowed phrase adds to the digest. */
 static uint64_t
 source_hash(const uint8_t *source, size_t len, bool allow)
 {
 	return hash_bytes(source, len, allow ? UINT64_C(0x5851F42D4C957F2D) : 1);
+}
+
+/*
+ * Where a source belongs in the table of those seen.  Unlike the digest, which
+ * must be the same everywhere, this hash has a secret in it, so that nobody can
+ * choose keywords that all belong in one place.
+ */
+static size_t
+seen_slot(const FoBuilder *builder, const uint8_t *source, size_t len, bool allow)
+{
+	return hash_bytes(source, len, builder->secret + allow) & (builder->seen.size - 1);
 }
 
 /* Enter source number i into the table of those seen, which has room. */
@@ -119,7 +133,7 @@ remember(FoBuilder *builder, uint32_t i)
 	size_t		mask = builder->seen.size - 1;
 	uint32_t	len;
 	const uint8_t *source = source_at(builder, i, &len);
-	size_t		slot = source_hash(source, len, i >= builder->nkeywords) & mask;
+	size_t		slot = seen_slot(builder, source, len, i >= builder->nkeywords);
 
 	while (seen[slot] != 0)
 		slot = (slot + 1) & mask;
@@ -150,10 +164,11 @@ is_duplicate(const FoBuilder *builder, const uint8_t *source, size_t len, bool a
 {
 	const uint32_t *seen = builder->seen.items;
 	size_t		mask = builder->seen.size - 1;
+	uint32_t	probes = 0;
 
 	if (builder->seen.size == 0)
 		return false;
-	for (size_t slot = source_hash(source, len, allow) & mask; seen[slot] != 0;
+	for (size_t slot = seen_slot(builder, source, len, allow); seen[slot] != 0;
 		 slot = (slot + 1) & mask)
 	{
 		uint32_t	other_len;
@@ -163,6 +178,8 @@ is_duplicate(const FoBuilder *builder, const uint8_t *source, size_t len, bool a
 		if (other_len == len && (i >= builder->nkeywords) == allow &&
 			memcmp(other, source, len) == 0)
 			return true;
+		if (++probes % 4096 == 0)
+			builder->poll();
 	}
 	return false;
 }

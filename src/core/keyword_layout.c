@@ -18,8 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PROBES 32
 #define MAX_TRIES 6
+
+/*
+ * Slots that a probe may pass for each bit of their number.  In tables up to
+ * 80 % full the longest of all probes takes about seven.
+ */
+#define PROBES_PER_BIT 16
+
 #define POLL_EVERY 4096
 
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
@@ -29,7 +35,7 @@
 #define FEW_PATTERNS 150
 
 /* Number of grams up to which telling them by three bytes is as good as by four. */
-#define MERGE_MAX_PATTERNS 200
+#define MERGE_MAX_PATTERNS 20
 
 /* Where the parts of the block go. */
 typedef struct Layout
@@ -140,6 +146,25 @@ tag_of(const FoClass *class, const FoDraftPattern *draft)
 	return (uint32_t) draft->key;
 }
 
+/* The bytes of a draft pattern, in the block. */
+static const uint8_t *
+bytes_of(const Layout *layout, const FoDraftPattern *draft)
+{
+	return layout->block + draft->pattern.at +
+		(draft->in_source ? layout->set->sources : layout->folded);
+}
+
+/* What may follow the gram of a draft pattern, as bits of a slot. */
+static uint32_t
+next_bits(const Layout *layout, const FoDraftPattern *draft)
+{
+	uint32_t	covered = draft->class;
+
+	if (draft->class == FO_CLASS_TOKEN || draft->pattern.len == covered)
+		return FO_NEXT_ANY;
+	return fo_next_bit(bytes_of(layout, draft)[covered]);
+}
+
 /*
  * Enter the patterns of class number c into its slots, numbering the buckets
  * from 1; returns the longest probe.
@@ -174,7 +199,8 @@ fill_slots(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 			layout->slots[slot].tag = tag;
 			layout->slots[slot].bucket = ++class->nbuckets;
 		}
-		layout->bucket_of[i] = layout->slots[slot].bucket - 1;
+		layout->slots[slot].bucket |= next_bits(layout, &patterns[i]);
+		layout->bucket_of[i] = (layout->slots[slot].bucket & FO_BUCKET_NUMBER) - 1;
 		if (probes > longest)
 			longest = probes;
 	}
@@ -302,11 +328,8 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 	sieve->few = class->npatterns <= FEW_PATTERNS;
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		uint32_t	at = drafts[i].pattern.at +
-			(drafts[i].in_source ? layout->set->sources : layout->folded);
-
 		if (drafts[i].class == c)
-			fo_sieve_add(sieve, layout->block + at, drafts[i].known);
+			fo_sieve_add(sieve, bytes_of(layout, &drafts[i]), drafts[i].known);
 	}
 }
 
@@ -362,7 +385,7 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	for (int try = 0; try < MAX_TRIES; try++)
 	{
 		class->multiplier = choose_multiplier(layout->set->digest, try);
-		if (fill_slots(layout, draft, c, class) <= MAX_PROBES)
+		if (fill_slots(layout, draft, c, class) <= PROBES_PER_BIT * (uint32_t) slot_bits(n))
 			break;
 	}
 	class->buckets = take(layout, ((uint64_t) class->nbuckets + 1) * sizeof(uint32_t));
@@ -382,12 +405,14 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 	{
 		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
 			engine->sieved = 0;
+		engine->classes[c].high = 1;
 	}
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		const uint8_t *bytes = (const uint8_t *) layout->block + drafts[i].pattern.at +
-			(drafts[i].in_source ? layout->set->sources : layout->folded);
+		const uint8_t *bytes = bytes_of(layout, &drafts[i]);
 
+		if (bytes[0] < 0xC0)
+			engine->classes[drafts[i].class].high = 0;
 		for (int k = 0; k < drafts[i].class; k++)
 			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
 	}

@@ -23,6 +23,7 @@
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
+#define FIRST_PART 448			/* at least CONTEXT and 64 more */
 
 /* No character is folded to more than this many times its bytes. */
 #define MAX_EXPANSION 12
@@ -125,6 +126,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->from = 0;
 	scan->to = 0;
 	scan->started = false;
+	scan->one = false;
 	scan->allowed_until = 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
 	scan->offsets = offsets || (evasion && len > scan->limit / MAX_EXPANSION);
@@ -159,13 +161,28 @@ begin_text(const FoScan *scan)
 	set_offsets(matcher, scan->offsets);
 }
 
+/*
+ * Limit of the first window.  When one hit is enough and there are keywords
+ * enough for one to be likely, the beginning of the text is looked at first.
+ */
+static uint32_t
+first_limit(const FoScan *scan)
+{
+	const FoKeywordSet *set = scan->set;
+
+	if (!scan->one || set->engines[FO_ENGINE_KEYWORDS].sieved || set->fold == FO_FOLD_EVASION)
+		return scan->limit;
+	return FIRST_PART + lookahead(set);
+}
+
 /* Fold the next window; false when the text has been looked through. */
 bool
 fo_scan_next(FoScan *scan)
 {
 	FoText	   *text = &scan->matcher->text;
+	bool		first = !scan->started;
 
-	if (scan->started)
+	if (!first)
 	{
 		if (scan->to == text->len)
 			return false;
@@ -178,7 +195,7 @@ fo_scan_next(FoScan *scan)
 	else
 		begin_text(scan);
 	scan->started = true;
-	fo_fold_fill(&scan->fold, text, scan->limit);
+	fo_fold_fill(&scan->fold, text, first ? first_limit(scan) : scan->limit);
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
@@ -411,6 +428,7 @@ fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
 	bool		found;
 
 	fo_scan_begin(&scan, matcher, set, body, len, false);
+	scan.one = true;
 	found = any_keyword(&scan, poll);
 	if (!found || set->nallow == 0)
 		return found;

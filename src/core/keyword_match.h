@@ -54,6 +54,7 @@ typedef struct FoScan
 	uint32_t	from;			/* hits of this window begin here ... */
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;
+	bool		one;			/* the first hit will do */
 	bool		offsets;		/* where matches are will be asked */
 	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that
 								 * reaches furthest */

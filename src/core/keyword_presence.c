@@ -77,11 +77,11 @@ pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw
 /* May one of the patterns of the tag be at byte at? */
 static bool
 tag_fits(const FoKeywordSet *set, const FoEngine *engine, const FoClass *class,
-		 const FoRaw *raw, uint32_t tag, size_t at)
+		 const FoRaw *raw, uint32_t tag, uint32_t next, size_t at)
 {
 	const FoPattern *patterns = fo_at(set, engine->patterns);
 	const uint32_t *buckets = fo_at(set, class->buckets);
-	uint32_t	bucket = fo_find_bucket(class, fo_at(set, class->slots), tag);
+	uint32_t	bucket = fo_find_bucket(class, fo_at(set, class->slots), tag, next);
 	bool		fits;
 
 	if (bucket == FO_NO_BUCKET)
@@ -103,7 +103,7 @@ token_known(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 	uint64_t	hash = fo_token_mix(first, last, len) * class->multiplier;
 
 	return fo_may_occur(class, fo_at(set, class->bitmap), hash) &&
-		tag_fits(set, engine, class, raw, fo_tag(hash), at);
+		tag_fits(set, engine, class, raw, fo_tag(hash), FO_NEXT_ANY, at);
 }
 
 /* The same of the gram at byte at. */
@@ -111,10 +111,14 @@ static bool
 gram_known(const FoKeywordSet *set, const FoEngine *engine, int c, const FoRaw *raw, uint32_t at)
 {
 	const FoClass *class = &engine->classes[c];
-	uint32_t	gram = (uint32_t) load_folded(set, raw, at) & fo_gram_mask(c);
+	uint64_t	text = load_folded(set, raw, at);
+	uint32_t	gram = (uint32_t) text & fo_gram_mask(c);
+	uint8_t		next = (uint8_t) (text >> 8 * c);
 
+	/* What follows is known only if it is a letter or digit of ASCII. */
 	return fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
-		tag_fits(set, engine, class, raw, gram, at);
+		tag_fits(set, engine, class, raw, gram,
+				 fo_ascii_word(next) ? fo_next_bit(next) : FO_NEXT_ANY, at);
 }
 
 /* Is one of the candidates in the tables of class c? */
@@ -153,20 +157,42 @@ fold_byte(const FoKeywordSet *set, uint8_t c)
 	return set->fold > FO_FOLD_NONE && (uint8_t) (c - 'A') < 26 ? c | 0x20 : c;
 }
 
-/* What has been seen of a text, up to a character over 127. */
-typedef struct Before
-{
-	bool		word;			/* it may end in a word */
-	uint8_t		tail[3];		/* its last bytes, folded */
-} Before;
+/* How far fold_before looks back. */
+#define LOOK_BACK 32
 
-/* Add a folded byte to what is before. */
-static inline void
-push(Before *before, uint8_t byte)
+/*
+ * Fold what ends right before p until there are three bytes of it in out, or
+ * the text begins; zeros precede.  *word tells whether it ends in a word.
+ * False when that takes more than a look.
+ */
+static bool
+fold_before(const FoKeywordSet *set, const FoRaw *raw, const uint8_t *p, uint8_t *out, bool *word)
 {
-	before->tail[0] = before->tail[1];
-	before->tail[1] = before->tail[2];
-	before->tail[2] = byte;
+	const uint8_t *start = p - raw->body > LOOK_BACK ? p - LOOK_BACK : raw->body;
+	int			room = 3;
+
+	memset(out, 0, 3);
+	*word = false;
+	while (room > 0 && p > start)
+	{
+		const FoFolded *folded;
+		const uint8_t *bytes;
+		const uint8_t *at = p - 1;
+		uint32_t	cp;
+
+		while (at > start && fo_utf8_continues(*at))
+			at--;
+		if (at + fo_utf8_decode(at, p, &cp) != p || cp == FO_INVALID_CHAR)
+			return false;
+		folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
+		bytes = folded->cls & FO_CH_LONG ? fo_unicode_long(folded) : folded->bytes;
+		if (room == 3 && folded->len > 0)
+			*word = folded->cls & FO_CH_WORD;
+		for (int i = folded->len; i > 0 && room > 0; i--)
+			out[--room] = bytes[i - 1];
+		p = at;
+	}
+	return room == 0 || start == raw->body;
 }
 
 /*
@@ -215,7 +241,7 @@ gram_among(const FoKeywordSet *set, const FoEngine *engine, const uint8_t *p, ui
 			uint32_t	gram = fo_load32(p + i) & fo_gram_mask(c);
 
 			if (fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
-				fo_find_bucket(class, fo_at(set, class->slots), gram) != FO_NO_BUCKET)
+				fo_find_bucket(class, fo_at(set, class->slots), gram, FO_NEXT_ANY) != FO_NO_BUCKET)
 				return true;
 		}
 	}
@@ -223,82 +249,62 @@ gram_among(const FoKeywordSet *set, const FoEngine *engine, const uint8_t *p, ui
 }
 
 /*
- * May folding make a gram of the engine where a character that ends right
- * before next is replaced by len other bytes?
+ * Does it matter that the character of len bytes at p is folded to something
+ * else, or to nothing, which joins what is around it?
  */
 static bool
-makes_gram(const FoKeywordSet *set, const FoEngine *engine, const Before *before,
-		   const uint8_t *to, uint32_t len, const uint8_t *next, const uint8_t *end)
+change_matters(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
+			   const uint8_t *p, int len, const FoFolded *folded)
 {
-	uint8_t		around[3 + FO_FOLDED_MAX + 8];
-
-	memcpy(around, before->tail, 3);
-	memcpy(around + 3, to, len);
-	return !fold_next(set, next, end, around + 3 + len) ||
-		gram_among(set, engine, around, 3 + len);
-}
-
-/* Is this character (len bytes at p) of no account?  If so, it is added to what is before. */
-static bool
-harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
-		 const uint8_t *p, int len, uint32_t cp, Before *before)
-{
-	const FoFolded *folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
 	const uint8_t *to = folded->cls & FO_CH_LONG ? fo_unicode_long(folded) : folded->bytes;
-	bool		matters = false;
+	uint8_t		around[3 + FO_FOLDED_MAX + 8];
+	bool		word;
+	bool		covered = false;
 
-	if (folded->cls & FO_CH_JOINS ||
-		(folded->cls & FO_CH_WORD && engine->classes[FO_CLASS_TOKEN].npatterns > 0))
-		return false;
-	if (folded->len == 0)
-	{
-		/* It joins what is before and behind. */
-		if (before->word)
-			return false;
-		matters = in_grams(engine, before->tail[2]);
-	}
-	else if (folded->len != len || memcmp(to, p, (size_t) len) != 0)
-	{
-		for (uint32_t i = 0; i < folded->len; i++)
-			matters |= in_grams(engine, to[i]);
-		if (matters && folded->cls & FO_CH_SPACE)
-			return false;
-	}
-	if (matters && makes_gram(set, engine, before, to, folded->len, p + len, raw->body + raw->len))
-		return false;
-	if (folded->len > 0)
-		before->word = folded->cls & FO_CH_WORD;
 	for (uint32_t i = 0; i < folded->len; i++)
-		push(before, to[i]);
-	return true;
+		covered |= in_grams(engine, to[i]);
+	if (folded->len > 0 && !covered)
+		return false;
+	if (folded->cls & FO_CH_SPACE || !fold_before(set, raw, p, around, &word) ||
+		(folded->len == 0 && word))
+		return true;
+	if (folded->len == 0 && !in_grams(engine, around[2]))
+		return false;
+	memcpy(around + 3, to, folded->len);
+	return !fold_next(set, p + len, raw->body + raw->len, around + 3 + folded->len) ||
+		gram_among(set, engine, around, 3 + folded->len);
 }
 
-/* Is none of the characters over 127 of any account? */
+/*
+ * Does none of the characters over 127 matter?  *grams is set when grams may
+ * begin with one of those that stay as they are.
+ */
 static bool
-high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
+high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, bool *grams)
 {
-	const uint8_t *end = raw->body + raw->len;
-	const uint8_t *done = raw->body;	/* behind the last character looked at */
-	Before		before = {false, {0}};
+	bool		tokens = engine->classes[FO_CLASS_TOKEN].npatterns > 0;
+	uint8_t		harmful = FO_CH_JOINS | (tokens ? FO_CH_WORD : 0);
 
+	if (set->flags & FO_SET_OPAQUE)
+		return false;
 	for (size_t w = 0; w * 64 < raw->len; w++)
 	{
-		for (uint64_t bits = raw->high[w]; bits != 0; bits &= bits - 1)
+		for (uint64_t bits = raw->leads[w]; bits != 0; bits &= bits - 1)
 		{
 			const uint8_t *p = raw->body + w * 64 + __builtin_ctzll(bits);
+			const FoFolded *folded;
 			uint32_t	cp;
-			int			len;
+			int			len = fo_utf8_decode(p, raw->body + raw->len, &cp);
+			bool		same;
 
-			if (p < done)
-				continue;
-			if (p > done)
-				before.word = fo_ascii_word(p[-1]);
-			for (const uint8_t *ascii = p - done > 3 ? p - 3 : done; ascii < p; ascii++)
-				push(&before, fold_byte(set, *ascii));
-			len = fo_utf8_decode(p, end, &cp);
-			if (cp == FO_INVALID_CHAR || !harmless(set, engine, raw, p, len, cp, &before))
+			if (cp == FO_INVALID_CHAR)
 				return false;
-			done = p + len;
+			folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
+			same = !(folded->cls & FO_CH_LONG) && folded->pool == FO_FOLDS_TO_ITSELF;
+			if (folded->cls & harmful ||
+				(!same && change_matters(set, engine, raw, p, len, folded)))
+				return false;
+			*grams |= in_grams(engine, *p);
 		}
 	}
 	return true;
@@ -312,6 +318,7 @@ bool
 fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 {
 	bool		looked = false;
+	bool		high_grams = false;
 
 	if (raw->kernel->sieve == NULL || !engine->sieved ||
 		(set->flags & FO_SET_COLLAPSE && in_grams(engine, ' ') &&
@@ -323,16 +330,15 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		const FoSieve *sieve = fo_at(set, class->sieve);
 		FoSifted	sifted;
 
-		if (class->npatterns == 0)
+		if (class->npatterns == 0 || (looked && class->high && !high_grams))
 			continue;
 		if (c == FO_CLASS_TOKEN)
 			sifted = raw->kernel->sift_words(raw->body, raw->len, sieve, raw->words,
-											 raw->candidates, raw->high);
+											 raw->candidates, raw->leads);
 		else
 			sifted = raw->kernel->sieve(raw->body, raw->len, c - FO_CLASS_GRAM1 + 1, sieve,
-										raw->candidates, raw->high);
-		if (!looked && sifted.high != 0 &&
-			(set->flags & FO_SET_OPAQUE || !high_harmless(set, engine, raw)))
+										raw->candidates, raw->leads);
+		if (!looked && sifted.high != 0 && !high_harmless(set, engine, raw, &high_grams))
 			return false;
 		looked = true;
 		if (sifted.candidates != 0 && candidate_known(set, engine, c, raw))

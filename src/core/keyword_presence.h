@@ -15,7 +15,7 @@ typedef struct FoRaw
 	size_t		len;
 	uint64_t   *words;
 	uint64_t   *candidates;
-	uint64_t   *high;
+	uint64_t   *leads;
 } FoRaw;
 
 extern bool fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw);

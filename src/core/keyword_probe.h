@@ -18,16 +18,21 @@ fo_may_occur(const FoClass *class, const uint64_t *bitmap, uint64_t hash)
 	return bitmap[bit / 64] >> bit % 64 & 1;
 }
 
-/* The bucket of a tag, or FO_NO_BUCKET. */
+/*
+ * The bucket of a tag, or FO_NO_BUCKET.  next has the fo_next_bit of the byte
+ * behind the gram, or is FO_NEXT_ANY; a bucket none of whose patterns continues
+ * so is not returned.
+ */
 static inline uint32_t
-fo_find_bucket(const FoClass *class, const FoSlot *slots, uint32_t tag)
+fo_find_bucket(const FoClass *class, const FoSlot *slots, uint32_t tag, uint32_t next)
 {
 	uint32_t	mask = (UINT32_C(1) << (64 - class->slot_shift)) - 1;
 
 	for (uint32_t slot = fo_slot(class, tag); slots[slot].bucket != 0; slot = (slot + 1) & mask)
 	{
 		if (slots[slot].tag == tag)
-			return slots[slot].bucket - 1;
+			return slots[slot].bucket & next ? (slots[slot].bucket & FO_BUCKET_NUMBER) - 1
+				: FO_NO_BUCKET;
 	}
 	return FO_NO_BUCKET;
 }

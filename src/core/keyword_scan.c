@@ -44,14 +44,19 @@ may_occur(const Work *work, uint64_t hash)
 	return fo_may_occur(work->class, work->bitmap, hash);
 }
 
-/* Is the text at byte at equal to the pattern's bytes? */
+/* Is the text at byte at equal to the pattern's bytes?  Both have room for 8 bytes more. */
 static inline bool
 same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
+	const uint8_t *p = fo_at(work->set, pattern->at);
+	uint64_t	differing = fo_load64(p) ^ fo_load64(text->buf + at);
 
-	return pattern->len <= text->len - at &&
-		memcmp(text->buf + at, fo_at(work->set, pattern->at), pattern->len) == 0;
+	if (pattern->len > text->len - at)
+		return false;
+	if (pattern->len <= 8)
+		return differing << (64 - 8 * pattern->len) == 0;
+	return differing == 0 && memcmp(text->buf + at, p, pattern->len) == 0;
 }
 
 /* Report the pattern, whose bytes are at byte at, if its surroundings allow it. */
@@ -126,14 +131,23 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 	return false;
 }
 
-/* Look a tag up and try its bucket at byte at. */
+/* Look a tag up and try its bucket at byte at; next as in fo_find_bucket. */
 static bool
-try_tag(const Work *work, uint32_t tag, uint32_t at)
+try_tag(const Work *work, uint32_t tag, uint32_t next, uint32_t at)
 {
-	uint32_t	bucket = fo_find_bucket(work->class, work->slots, tag);
+	uint32_t	bucket = fo_find_bucket(work->class, work->slots, tag, next);
 
 	return bucket != FO_NO_BUCKET &&
 		try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
+}
+
+/* Try the gram of class number c at byte at. */
+static bool
+try_gram(const Work *work, int c, uint32_t at)
+{
+	const uint8_t *p = work->field->text->buf + at;
+
+	return try_tag(work, fo_load32(p) & fo_gram_mask(c), fo_next_bit(p[c]), at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -163,7 +177,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
-			if (try_tag(work, tags[i], starts[base + i]))
+			if (try_tag(work, tags[i], FO_NEXT_ANY, starts[base + i]))
 				return true;
 		}
 	}
@@ -231,7 +245,7 @@ scan_sieved_tokens(const Work *work)
 			uint32_t	len = fo_run_length(field->words, at, field->text->len);
 			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
 
-			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), at))
+			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), FO_NEXT_ANY, at))
 				return true;
 		}
 	}
@@ -240,8 +254,9 @@ scan_sieved_tokens(const Work *work)
 
 /* Find the patterns of a gram class at the positions that the sieve let pass. */
 static bool
-scan_sieved_grams(const Work *work, uint32_t mask)
+scan_sieved_grams(const Work *work, int c)
 {
+	uint32_t	mask = fo_gram_mask(c);
 	const FoField *field = work->field;
 
 	for (uint32_t base = field->from; base < field->to; base += 64)
@@ -251,17 +266,43 @@ scan_sieved_grams(const Work *work, uint32_t mask)
 			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
 			uint32_t	gram = fo_load32(field->text->buf + at) & mask;
 
-			if (may_occur(work, gram * work->class->multiplier) && try_tag(work, gram, at))
+			if (may_occur(work, gram * work->class->multiplier) && try_gram(work, c, at))
 				return true;
 		}
 	}
 	return false;
 }
 
+/*
+ * Of the n places of grams, keep those that the first slot looked at does not
+ * speak against; returns how many.
+ */
+static uint32_t
+keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
+{
+	const uint8_t *buf = work->field->text->buf;
+	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint8_t *p = buf + places[i];
+		uint32_t	tag = fo_load32(p) & mask;
+		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
+		uint32_t	other = slot.tag != tag;
+		uint32_t	wanted = fo_next_bit(p[c]) | (0 - other);
+
+		places[kept] = places[i];
+		kept += (slot.bucket & wanted) != 0;
+	}
+	return kept;
+}
+
 /* Find the patterns of a gram class by trying every position. */
 static bool
-scan_grams(const Work *work, uint32_t mask)
+scan_grams(const Work *work, int c)
 {
+	uint32_t	mask = fo_gram_mask(c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
@@ -277,12 +318,10 @@ scan_grams(const Work *work, uint32_t mask)
 			hits[n] = at;
 			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
-		for (uint32_t i = 0; i < n; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */
-			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
+		n = keep_known(work, c, hits, n);
 		for (uint32_t i = 0; i < n; i++)
 		{
-			if (try_tag(work, fo_load32(buf + hits[i]) & mask, hits[i]))
+			if (try_gram(work, c, hits[i]))
 				return true;
 		}
 	}
@@ -312,10 +351,10 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 		return scan_tokens(&work);
 	}
 	if (!sieved)
-		return scan_grams(&work, fo_gram_mask(c));
+		return scan_grams(&work, c);
 	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
 						 fo_at(set, class->sieve), field->candidates, field->words);
-	return scan_sieved_grams(&work, fo_gram_mask(c));
+	return scan_sieved_grams(&work, c);
 }
 
 /*

@@ -77,7 +77,8 @@ typedef struct FoPattern
 typedef struct FoSlot
 {
 	uint32_t	tag;			/* hash of the token, or the bytes of the gram */
-	uint32_t	bucket;			/* number from 1; 0: free slot */
+	uint32_t	bucket;			/* low 24 bits: number from 1, 0: free slot;
+								 * high 8: fo_next_bit of what may follow */
 } FoSlot;
 
 /*
@@ -97,7 +98,8 @@ typedef struct FoClass
 	uint32_t	sieve;			/* offset of a FoSieve, 0: none */
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
-	uint8_t		unused[6];
+	uint8_t		high;			/* 1: all patterns begin with a byte over 191 */
+	uint8_t		unused[5];
 } FoClass;
 
 typedef struct FoEngine
@@ -220,6 +222,17 @@ fo_tag(uint64_t hash)
 {
 	return (uint32_t) (hash ^ hash >> 32);
 }
+
+/* The bit of a byte that follows a gram, among the high bits of a slot's bucket. */
+static inline uint32_t
+fo_next_bit(uint8_t byte)
+{
+	return UINT32_C(1) << (24 + byte % 8);
+}
+
+/* All of these bits, and the rest: the number of the bucket. */
+#define FO_NEXT_ANY UINT32_C(0xFF000000)
+#define FO_BUCKET_NUMBER UINT32_C(0x00FFFFFF)
 
 /* Slot at which the search for a tag begins. */
 static inline uint32_t

@@ -320,6 +320,7 @@ fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
 	if (len > 0 && len <= 4 && fo_utf8_decode(buf, buf + len, &single) == len)
 	{
 		memcpy(entry->bytes, buf, (size_t) len);
+		entry->pool = single == cp ? FO_FOLDS_TO_ITSELF : 0;
 		entry->cls = classify(single);
 		if (level >= FO_FOLD_ACCENT && joins(single))
 			entry->cls |= FO_CH_JOINS;
@@ -361,6 +362,7 @@ const FoFolded *
 fo_unicode_unpaged(uint32_t cp)
 {
 	other.len = (uint8_t) fo_utf8_encode(cp, other.bytes);
+	other.pool = FO_FOLDS_TO_ITSELF;
 	return &other;
 }
 

@@ -43,8 +43,11 @@ typedef struct FoFolded
 	uint8_t		len;			/* bytes; 0: the character is dropped */
 	uint8_t		cls;			/* FO_CH_* of a single character; of several,
 								 * FO_CH_WORD if one has it */
-	uint16_t	pool;			/* FO_CH_LONG: where in the pool it is kept */
+	uint16_t	pool;			/* FO_CH_LONG: where in the pool it is kept,
+								 * else FO_FOLDS_TO_ITSELF or 0 */
 } FoFolded;
+
+#define FO_FOLDS_TO_ITSELF 1
 
 #define FO_PAGE_BITS 8
 #define FO_PAGE_SIZE (1 << FO_PAGE_BITS)

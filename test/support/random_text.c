@@ -41,6 +41,9 @@ static const char *const alphabets[] = {
 	"🇺 🇸 🇦 👍 👍🏽 👩\xE2\x80\x8D💻 ❤ ❤\xEF\xB8\x8F 1\xEF\xB8\x8F\xE2\x83\xA3 ™ ℠ ² ½ ㎏ k g Ⓐ ⒜ a ( ) _ ℃",
 	/* white space of all kinds, and phrases */
 	"a b a b _ _ \t \n \r \xC2\xA0 \xE2\x80\x83 \xE2\x80\xA8 \xE3\x80\x80 \xC2\x85 \xE1\x9A\x80 é",
+	/* ASCII with what is harmless in it, or turns into ASCII */
+	"a b c a b C . _ _ , … “ ” – 👍 ❤\xEF\xB8\x8F ™ \xC2\xA0 \xE2\x80\x8B",
+	"a b k g 1 2 ' . _ _ ½ ① ㎏ ㏂ ﬀ f ﹫ @ ＃ # ’ ‥ . ： \xCC\x81 \xE2\x81\xA0 k",
 	/* spaced and stretched words, of several scripts */
 	"a a b e . _ . _ - · б б я 我 你 a\xCC\x81 1 2 @ $ \xF0\x9F\x98\x80 🅰 क ก",
 };

@@ -244,7 +244,7 @@ typedef struct Sieving
 	uint64_t   *nonword;
 	uint64_t   *words;
 	uint64_t   *out;
-	uint64_t   *high;
+	uint64_t   *leads;
 	FoSieve		sieve;
 } Sieving;
 
@@ -256,7 +256,7 @@ begin_sieving(FxRandom *random, int kind, size_t len)
 	s.nonword = random_nonword(random, s.buf, len);
 	s.words = calloc(len / 64 + 1, sizeof(uint64_t));
 	s.out = calloc(len / 64 + 1, sizeof(uint64_t));
-	s.high = calloc(len / 64 + 1, sizeof(uint64_t));
+	s.leads = calloc(len / 64 + 1, sizeof(uint64_t));
 	random_sieve(random, &s.sieve);
 	return s;
 }
@@ -268,7 +268,7 @@ end_sieving(Sieving *s)
 	free(s->nonword);
 	free(s->words);
 	free(s->out);
-	free(s->high);
+	free(s->leads);
 }
 
 /* Does the sieve let pass what begins at byte i, going by so many letters? */
@@ -299,7 +299,7 @@ sieve_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 
 	for (int letters = 3; letters <= 4; letters++)
 	{
-		FoSifted	sifted = kernel->sieve(s.buf, len, letters, &s.sieve, s.out, s.high);
+		FoSifted	sifted = kernel->sieve(s.buf, len, letters, &s.sieve, s.out, s.leads);
 		bool		any_candidate = false;
 		bool		any_high = false;
 
@@ -308,7 +308,7 @@ sieve_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 			bool		passes = i < len && gram_passes(&s, letters, i);
 			bool		high = i < len && s.buf[i] >= 0x80;
 
-			same &= bit(s.out, i) == passes && bit(s.high, i) == high;
+			same &= bit(s.out, i) == passes && bit(s.leads, i) == (high && s.buf[i] >= 0xC0);
 			any_candidate |= passes;
 			any_high |= high;
 		}
@@ -340,7 +340,7 @@ sift_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len
 	bool		any_candidate = false;
 	bool		any_high = false;
 	bool		same = true;
-	FoSifted	sifted = kernel->sift_words(s.buf, len, &s.sieve, s.words, s.out, s.high);
+	FoSifted	sifted = kernel->sift_words(s.buf, len, &s.sieve, s.words, s.out, s.leads);
 
 	/* No byte over 127 belongs to a word here. */
 	memset(s.nonword, 0xFF, (len / 64 + 1) * sizeof(uint64_t));
@@ -350,7 +350,7 @@ sift_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len
 		bool		high = i < len && s.buf[i] >= 0x80;
 
 		same &= bit(s.words, i) == (i < len && naive_word(s.buf, s.nonword, i)) &&
-			bit(s.out, i) == passes && bit(s.high, i) == high;
+			bit(s.out, i) == passes && bit(s.leads, i) == (high && s.buf[i] >= 0xC0);
 		any_candidate |= passes;
 		any_high |= high;
 	}

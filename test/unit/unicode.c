@@ -158,7 +158,7 @@ test_every_character(FoFoldLevel level)
 		size_t		len = form_of(level, cp, form);
 		bool		holds[ASKED] = {is_idempotent(level, form, len),
 			is_consistent(level, cp, form, len), len <= MAX_EXPANSION * source_len,
-		includes_lower(level, cp, form, len)};
+			includes_lower(level, cp, form, len)};
 
 		for (int i = 0; i < ASKED; i++)
 		{

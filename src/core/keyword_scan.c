@@ -23,6 +23,7 @@
 #include "core/keyword_probe.h"
 
 #define LINEAR_BUCKET 4
+#define POLL_EVERY 4096
 #define BATCH 256
 
 /* A class of the engine at work. */
@@ -99,6 +100,7 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 {
 	uint32_t	first = lo;
 	uint32_t	end = hi;
+	uint32_t	tried = 0;
 	bool		sure = false;
 
 	if (hi - lo <= LINEAR_BUCKET)
@@ -124,6 +126,9 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 		return false;
 	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
 	{
+		/* The spellings of one word, which all fold to the same, can be many. */
+		if (++tried % POLL_EVERY == 0)
+			work->field->poll();
 		sure = sure || same_bytes(work, &work->patterns[i], at);
 		if (sure && report(work, &work->patterns[i], at))
 			return true;

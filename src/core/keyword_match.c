@@ -23,6 +23,7 @@
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
+#define MANY_KEYWORDS 4000		/* one of them occurs in most texts */
 #define FIRST_PART 448			/* at least CONTEXT and 64 more */
 
 /* No character is folded to more than this many times its bytes. */
@@ -40,12 +41,16 @@ lookahead(const FoKeywordSet *set)
 	return set->fold == FO_FOLD_EVASION ? 8 * set->longest + 1024 : set->longest + LOOKAHEAD;
 }
 
-/* Set up working memory; nothing is allocated yet. */
+/*
+ * Set up working memory; nothing is allocated yet.  poll is called between
+ * windows, and now and then in one that has very many hits; it may longjmp.
+ */
 void
-fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc)
+fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc, void (*poll) (void))
 {
 	memset(matcher, 0, sizeof(*matcher));
 	matcher->alloc = alloc;
+	matcher->poll = poll;
 	matcher->kernel = fo_kernel();
 }
 
@@ -170,7 +175,7 @@ first_limit(const FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
 
-	if (!scan->one || set->engines[FO_ENGINE_KEYWORDS].sieved || set->fold == FO_FOLD_EVASION)
+	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION)
 		return scan->limit;
 	return FIRST_PART + lookahead(set);
 }
@@ -186,6 +191,7 @@ fo_scan_next(FoScan *scan)
 	{
 		if (scan->to == text->len)
 			return false;
+		scan->matcher->poll();
 		fo_boundary_carry(text, scan->to - CONTEXT);
 		fo_fold_drop(text, scan->to - CONTEXT);
 		scan->from = CONTEXT;
@@ -214,7 +220,7 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 	FoField		field = {matcher->kernel, &matcher->text, NULL, scan->from, scan->to,
 		matcher->words, matcher->candidates, matcher->edges,
 		matcher->edges + matcher->room + FO_FOLD_SLACK,
-		found, arg};
+		matcher->poll, found, arg};
 
 	if (engine->npatterns == 0)
 		return false;
@@ -405,31 +411,26 @@ stop(void *arg, uint32_t keyword)
 
 /* Does any keyword occur, allowed phrases not looked at? */
 static bool
-any_keyword(FoScan *scan, void (*poll) (void))
+any_keyword(FoScan *scan)
 {
 	while (fo_scan_next(scan))
 	{
 		if (fo_scan_keywords(scan, stop, NULL))
 			return true;
-		poll();
 	}
 	return false;
 }
 
-/*
- * Does a keyword of the set occur in body, outside allowed phrases?  poll is
- * called between windows and may longjmp.
- */
+/* Does a keyword of the set occur in body, outside allowed phrases? */
 bool
-fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
-				  const uint8_t *body, size_t len, void (*poll) (void))
+fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set, const uint8_t *body, size_t len)
 {
 	FoScan		scan;
 	bool		found;
 
 	fo_scan_begin(&scan, matcher, set, body, len, false);
 	scan.one = true;
-	found = any_keyword(&scan, poll);
+	found = any_keyword(&scan);
 	if (!found || set->nallow == 0)
 		return found;
 	fo_scan_begin(&scan, matcher, set, body, len, true);
@@ -438,7 +439,6 @@ fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
 	{
 		fo_scan_matches(&scan, &matcher->found);
 		found = matcher->found.used > 0;
-		poll();
 	}
 	return found;
 }

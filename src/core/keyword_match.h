@@ -30,6 +30,7 @@ typedef struct FoMatches
 typedef struct FoMatcher
 {
 	FoAlloc		alloc;
+	void		(*poll) (void);
 	const FoKernel *kernel;
 	uint32_t	room;			/* bytes that the buffers hold, without slack */
 	FoText		text;
@@ -63,13 +64,13 @@ typedef struct FoScan
 /* Called for each keyword found; returns true to stop. */
 typedef bool (*FoFound) (void *arg, uint32_t keyword);
 
-extern void fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc);
+extern void fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc, void (*poll) (void));
 extern void fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 						  const uint8_t *body, size_t len, bool offsets);
 extern bool fo_scan_next(FoScan *scan);
 extern bool fo_scan_keywords(FoScan *scan, FoFound found, void *arg);
 extern void fo_scan_matches(FoScan *scan, FoMatches *matches);
 extern bool fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
-							  const uint8_t *body, size_t len, void (*poll) (void));
+							  const uint8_t *body, size_t len);
 
 #endif							/* FO_KEYWORD_MATCH_H */

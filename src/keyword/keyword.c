@@ -119,7 +119,7 @@ fo_keyword_init(void)
 												  ALLOCSET_DEFAULT_SIZES);
 
 	fo_unicode_init(allocate_table);
-	fo_matcher_begin(&fo_keyword_matcher, fo_keyword_alloc(context));
+	fo_matcher_begin(&fo_keyword_matcher, fo_keyword_alloc(context), fo_keyword_poll);
 	DefineCustomIntVariable("filteropt.keyword_cache_size",
 							"Memory of a backend for compiled keyword sets of attached tables.",
 							NULL, &fo_keyword_cache_size, 16384, 64, MAX_KILOBYTES,

@@ -58,14 +58,14 @@ compare_kernels(const RefSpec *spec, const uint8_t *body, size_t len)
 		FoMatcher	matcher;
 		FoMatches	found;
 
-		fo_matcher_begin(&matcher, fx_alloc);
+		fo_matcher_begin(&matcher, fx_alloc, fx_poll);
 		matcher.kernel = kernels[i];
 		found = fx_find(&matcher, set, exact, len);
 		if (i > 0 && (found.used != first.used ||
 					  (found.used > 0 && memcmp(found.items, first.items,
 												found.used * sizeof(FoMatch)) != 0)))
 			abort();
-		if (fo_keyword_occurs(&matcher, set, exact, len, fx_poll) != (found.used > 0))
+		if (fo_keyword_occurs(&matcher, set, exact, len) != (found.used > 0))
 			abort();
 		fx_matcher_end(&matcher);
 		if (i == 0)

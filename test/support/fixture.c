@@ -298,52 +298,73 @@ matches_differ(const FoKernel *kernel, const Expected *expected, const FoMatches
 	return NULL;
 }
 
+/* What of the answers of a matcher differs from what is expected? */
 static const char *
-kernel_differs(const FoKernel *kernel, const FoKeywordSet *set, const Expected *expected,
+answers_differ(FoMatcher *matcher, const FoKeywordSet *set, const Expected *expected,
 			   const uint8_t *body, size_t len)
 {
-	FoMatcher	matcher;
-	FoMatches	found;
+	FoMatches	found = fx_find(matcher, set, body, len);
 	uint8_t    *seen = calloc(expected->nkeywords + 1, 1);
-	const char *difference;
+	const char *difference = matches_differ(matcher->kernel, expected, &found);
 
-	fo_matcher_begin(&matcher, fx_alloc);
-	matcher.kernel = kernel;
-	found = fx_find(&matcher, set, body, len);
-	difference = matches_differ(kernel, expected, &found);
-	fx_keywords(&matcher, set, body, len, seen);
+	fx_keywords(matcher, set, body, len, seen);
 	if (difference == NULL && memcmp(seen, expected->seen, expected->nkeywords) != 0)
-		difference = describe(kernel, "fo_scan_keywords differs", NULL);
+		difference = describe(matcher->kernel, "fo_scan_keywords differs", NULL);
 	if (difference == NULL &&
-		fo_keyword_occurs(&matcher, set, body, len, fx_poll) != (expected->n > 0))
-		difference = describe(kernel, "fo_keyword_occurs differs", NULL);
-	fx_matcher_end(&matcher);
+		fo_keyword_occurs(matcher, set, body, len) != (expected->n > 0))
+		difference = describe(matcher->kernel, "fo_keyword_occurs differs", NULL);
 	free(found.items);
 	free(seen);
+	return difference;
+}
+
+/* The same with a new matcher for each kernel. */
+static const char *
+kernels_differ(const FoKeywordSet *set, const Expected *expected, const uint8_t *body, size_t len)
+{
+	const char *difference = NULL;
+	size_t		n;
+	const FoKernel *const *kernels = fx_kernels(&n);
+
+	for (size_t i = 0; difference == NULL && i < n; i++)
+	{
+		FoMatcher	matcher;
+
+		fo_matcher_begin(&matcher, fx_alloc, fx_poll);
+		matcher.kernel = kernels[i];
+		difference = answers_differ(&matcher, set, expected, body, len);
+		fx_matcher_end(&matcher);
+	}
+	return difference;
+}
+
+const char *
+fx_matcher_differs(FoMatcher *matcher, const RefSpec *spec, const uint8_t *body, size_t len)
+{
+	FoKeywordSet *set = fx_build(spec);
+	Expected	expected = expect(spec, body, len);
+	uint8_t    *exact = fx_exact(body, len);
+	const char *difference;
+
+	if (fo_keyword_set_state(set, set->size) != FO_SET_CURRENT)
+		difference = "the set is not valid";
+	else if (set->nkeywords != expected.nkeywords)
+		difference = "the number of keywords differs";
+	else if (matcher != NULL)
+		difference = answers_differ(matcher, set, &expected, exact, len);
+	else
+		difference = kernels_differ(set, &expected, exact, len);
+	free(exact);
+	free(expected.matches);
+	free(expected.seen);
+	free(set);
 	return difference;
 }
 
 const char *
 fx_differs(const RefSpec *spec, const uint8_t *body, size_t len)
 {
-	FoKeywordSet *set = fx_build(spec);
-	Expected	expected = expect(spec, body, len);
-	uint8_t    *exact = fx_exact(body, len);
-	const char *difference = NULL;
-	size_t		n;
-	const FoKernel *const *kernels = fx_kernels(&n);
-
-	if (fo_keyword_set_state(set, set->size) != FO_SET_CURRENT)
-		difference = "the set is not valid";
-	else if (set->nkeywords != expected.nkeywords)
-		difference = "the number of keywords differs";
-	for (size_t i = 0; difference == NULL && i < n; i++)
-		difference = kernel_differs(kernels[i], set, &expected, exact, len);
-	free(exact);
-	free(expected.matches);
-	free(expected.seen);
-	free(set);
-	return difference;
+	return fx_matcher_differs(NULL, spec, body, len);
 }
 
 static void

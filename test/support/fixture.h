@@ -67,6 +67,10 @@ extern void fx_matcher_end(FoMatcher *matcher);
  */
 extern const char *fx_differs(const RefSpec *spec, const uint8_t *body, size_t len);
 
+/* The same for one matcher, which may have been used before. */
+extern const char *fx_matcher_differs(FoMatcher *matcher, const RefSpec *spec,
+									  const uint8_t *body, size_t len);
+
 /* Print a spec and a text (its beginning) as TAP comments. */
 extern void fx_explain(const RefSpec *spec, const uint8_t *body, size_t len);
 

@@ -148,7 +148,7 @@ test_expectation(const Expectation *expected, bool whole_word)
 		spec.nallow = 1;
 	}
 	set = fx_build(&spec);
-	fo_matcher_begin(&matcher, fx_alloc);
+	fo_matcher_begin(&matcher, fx_alloc, fx_poll);
 	found = fx_find(&matcher, set, body, len);
 	is(found.used, expected->hits, "level %d: %s in %s",
 	   expected->fold, expected->keyword, expected->text);

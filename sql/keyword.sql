@@ -204,7 +204,7 @@ CREATE FUNCTION filteropt.keyword_attach(source regclass, owner name, keyword na
 	RETURNS bigint
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	columns text := format('%I, %I', owner, keyword);
+	columns text;
 	changed text;
 	store name;
 	owners bigint;
@@ -219,6 +219,7 @@ BEGIN
 	-- Both options are checked where sets are made.
 	PERFORM filteropt.keyword_set(ARRAY['x'], whole_word, fold);
 
+	columns := format('%I, %I', owner, keyword);
 	EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
 	IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = source AND tgname = 'filteropt_keyword_columns') THEN
 		RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
@@ -382,6 +383,32 @@ CREATE EVENT TRIGGER filteropt_keyword_partitions ON ddl_command_end
 COMMENT ON EVENT TRIGGER filteropt_keyword_partitions IS
 'follows the partitions of tables attached by keyword_attach()';
 
+CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	root regclass;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+				   WHERE d.object_type = 'trigger' AND d.address_names[3] = 'filteropt_keyword_truncate') THEN
+		RETURN;
+	END IF;
+	-- What is gone does not tell whose partition it was.
+	FOR root IN SELECT s.source FROM filteropt.keyword_sources s JOIN pg_class c ON c.oid = s.source
+				WHERE c.relkind = 'p' ORDER BY s.source
+	LOOP
+		PERFORM filteropt.keyword_rebuild(root);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_drops() IS
+'event trigger function: when a partition of an attached table was dropped, compiles the keywords of attached partitioned tables anew; runs as the owner of the extension, since who drops a partition need not own the table';
+
+CREATE EVENT TRIGGER filteropt_keyword_drops ON sql_drop
+	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+	EXECUTE FUNCTION filteropt.keyword_follow_drops();
+COMMENT ON EVENT TRIGGER filteropt_keyword_drops IS
+'follows dropped partitions of tables attached by keyword_attach()';
+
 CREATE VIEW filteropt.keyword_sources AS
 SELECT g.tgrelid::regclass AS source,
 	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[0]) AS owner,
@@ -431,6 +458,19 @@ CREATE FUNCTION filteropt.keyword_match(source regclass, owner "any", bodies tex
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 200 ROWS 20 AS 'MODULE_PATHNAME', 'fo_keyword_match_feed';
 COMMENT ON FUNCTION filteropt.keyword_match(regclass, "any", text[]) IS
 'the same for the texts of a feed: one row per text, numbered from 1, whose keywords are NULL when the text is';
+
+-- A parameter whose type a driver does not tell, as "any" has none to give it, is text.
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, body text) RETURNS text[]
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 50 AS 'MODULE_PATHNAME', 'fo_keyword_match_owner';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text) IS
+'the same for an owner given as text, which may spell a value of whatever type owners have';
+
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, bodies text[],
+										OUT post integer, OUT keywords text[])
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 200 ROWS 20 AS 'MODULE_PATHNAME', 'fo_keyword_match_feed';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text[]) IS
+'the same for the texts of a feed and an owner given as text';
 
 CREATE FUNCTION filteropt.keyword_test(keyword text, samples text[], whole_word boolean DEFAULT true,
 									   fold text DEFAULT 'accent', allow text[] DEFAULT NULL,

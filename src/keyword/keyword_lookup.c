@@ -79,7 +79,8 @@ typedef struct Conversion
 	{
 		AS_IT_IS,
 		BY_CAST,
-		BY_INPUT
+		BY_INPUT,				/* an untyped literal */
+		BY_TEXT					/* a text that spells it */
 	}			way;
 	FmgrInfo	cast;
 	Oid			param;			/* of the input function */
@@ -274,15 +275,15 @@ find_conversion(Conversion *conversion, const FoKeywordSource *source, Oid type)
 
 	conversion->source = source->source;
 	conversion->type = type;
-	if (type == UNKNOWNOID)
+	path = type == UNKNOWNOID ? COERCION_PATH_NONE
+		: find_coercion_pathway(wanted, getBaseType(type), COERCION_ASSIGNMENT, &function);
+	if (type == UNKNOWNOID || (getBaseType(type) == TEXTOID && path == COERCION_PATH_NONE))
 	{
 		getTypeInputInfo(source->owner_type, &function, &conversion->param);
 		fmgr_info_cxt(function, &conversion->cast, context);
-		conversion->way = BY_INPUT;
-		return;
+		conversion->way = type == UNKNOWNOID ? BY_INPUT : BY_TEXT;
 	}
-	path = find_coercion_pathway(wanted, getBaseType(type), COERCION_ASSIGNMENT, &function);
-	if (getBaseType(type) == wanted || path == COERCION_PATH_RELABELTYPE)
+	else if (getBaseType(type) == wanted || path == COERCION_PATH_RELABELTYPE)
 		conversion->way = AS_IT_IS;
 	else if (path == COERCION_PATH_FUNC)
 	{
@@ -322,6 +323,9 @@ get_owner(FunctionCallInfo fcinfo, FoKeywordSource *source)
 	if (conversion->way == BY_INPUT)
 		return InputFunctionCall(&conversion->cast, DatumGetCString(owner), conversion->param,
 								 source->owner_typmod);
+	if (conversion->way == BY_TEXT)
+		return InputFunctionCall(&conversion->cast, TextDatumGetCString(owner),
+								 conversion->param, source->owner_typmod);
 	return owner;
 }
 

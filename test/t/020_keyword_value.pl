@@ -48,6 +48,8 @@ my $find = q{SELECT keyword, start, length, matched = substr(body, start, length
 	filteropt.keyword_find(body, filteropt.keyword_set(ARRAY[%s], fold => 'case'))};
 is( in_encoding('latin1', 'UTF8', sprintf($find, "'d\xc3\xa9j\xc3\xa0 CAF\xc3\xa9 caf\xc3\xa9s'", "'caf\xc3\xa9'")),
 	"caf\xc3\xa9|6|4|t", 'LATIN1: offsets count characters');
+is( $node->safe_psql('latin1', q{SELECT E'\xc9T\xc9' OPERATOR(filteropt.@@) filteropt.keyword_set(ARRAY[E'\xe9t\xe9'], fold => 'case')}),
+	't', 'LATIN1: case is that of its characters');
 is( in_encoding('latin1', 'UTF8',
 		"SELECT filteropt.keyword_redact('na\xc3\xafve caf\xc3\xa9', filteropt.keyword_set(ARRAY['caf\xc3\xa9'], fold => 'none'))"),
 	"na\xc3\xafve ****", 'LATIN1: text comes back in its encoding');

@@ -383,6 +383,35 @@ CREATE EVENT TRIGGER filteropt_keyword_partitions ON ddl_command_end
 COMMENT ON EVENT TRIGGER filteropt_keyword_partitions IS
 'follows the partitions of tables attached by keyword_attach()';
 
+CREATE FUNCTION filteropt.keyword_follow_owners() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	given record;
+BEGIN
+	FOR given IN
+		SELECT DISTINCT s.store, t.relowner::regrole AS owner
+		FROM pg_event_trigger_ddl_commands() d
+		JOIN filteropt.keyword_sources s ON s.source = d.objid AND d.classid = 'pg_class'::regclass
+		JOIN pg_class t ON t.oid = s.source
+		JOIN pg_class c ON c.oid = s.store
+		WHERE c.relowner <> t.relowner
+			-- Arguments of triggers are anybody's words; what keyword_attach() made, depends.
+			AND EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid
+				AND refclassid = 'pg_class'::regclass AND refobjid = t.oid AND deptype = 'a')
+	LOOP
+		EXECUTE format('ALTER TABLE %s OWNER TO %s', given.store, given.owner);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_owners() IS
+'event trigger function: gives the compiled keywords of an attached table to its new owner, as the owner of the extension, since neither owner may';
+
+CREATE EVENT TRIGGER filteropt_keyword_owners ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE')
+	EXECUTE FUNCTION filteropt.keyword_follow_owners();
+COMMENT ON EVENT TRIGGER filteropt_keyword_owners IS
+'follows the owners of tables attached by keyword_attach()';
+
 CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -394,6 +423,7 @@ BEGIN
 	END IF;
 	-- What is gone does not tell whose partition it was.
 	FOR root IN SELECT s.source FROM filteropt.keyword_sources s JOIN pg_class c ON c.oid = s.source
+				JOIN pg_class t ON t.oid = s.store AND t.relowner = c.relowner
 				WHERE c.relkind = 'p' ORDER BY s.source
 	LOOP
 		PERFORM filteropt.keyword_rebuild(root);

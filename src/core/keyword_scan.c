@@ -178,7 +178,6 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			passed += may_occur(work, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
@@ -319,7 +318,7 @@ scan_grams(const Work *work, int c)
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
-	uint32_t	hits[BATCH];
+	uint32_t   *hits = field->starts;
 
 	for (uint32_t base = field->from; base < field->to; base += BATCH)
 	{

@@ -38,6 +38,11 @@ CREATE AGGREGATE filteropt.rollup_add(bigint) (
 COMMENT ON AGGREGATE filteropt.rollup_add(bigint) IS
 	'Sum of bigint as bigint (error on overflow); sums the partial counts of a rollup';
 
+CREATE FUNCTION filteropt.rollup_local_time(zone text, ts timestamptz) RETURNS timestamp
+	LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'fo_rollup_local_time';
+COMMENT ON FUNCTION filteropt.rollup_local_time(text, timestamptz) IS
+	'timezone(zone, ts) for a constant zone, remembering its offset between rows; used by rollup_capture';
+
 CREATE FUNCTION filteropt.rollup_capture() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'fo_rollup_capture';
 COMMENT ON FUNCTION filteropt.rollup_capture() IS

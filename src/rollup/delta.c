@@ -205,11 +205,12 @@ new_delta(FoDeltaSet *set, const FoDelta *probe)
 {
 	FoRollup   *rollup = set->rollup;
 	MemoryContext old = MemoryContextSwitchTo(set->cxt);
-	FoDelta    *delta = palloc(sizeof(FoDelta));
+	FoDelta    *delta = palloc(sizeof(FoDelta) +
+							   (sizeof(Datum) + sizeof(bool)) * rollup->natts);
 
 	delta->hash = probe->hash;
-	delta->values = palloc(sizeof(Datum) * rollup->natts);
-	delta->nulls = palloc(sizeof(bool) * rollup->natts);
+	delta->values = (Datum *) (delta + 1);
+	delta->nulls = (bool *) (delta->values + rollup->natts);
 	for (int i = 0; i < rollup->layout->ngroups; i++)
 	{
 		delta->nulls[i] = probe->nulls[i];

@@ -41,10 +41,12 @@
 /* Partial rows of one group that are merged at once. */
 #define MAX_RUN			4096
 
-/* Groups that one transaction looks at before it commits, and in how many of
- * its deltas it looks at all. */
-#define MAX_CHECKS		16
-#define CHECK_ONE_IN	8
+/*
+ * A committing writer looks at the group of one in so many of its deltas: the
+ * first number, but up to the second in large transactions.
+ */
+#define CHECK_ONE_IN	16
+#define CHECK_FEW_IN	128
 
 /* The rows of one group that the snapshot sees. */
 typedef struct Run
@@ -311,9 +313,9 @@ end_merge(Merge *merge)
 		index_close(merge->index, NoLock);
 }
 
-/* Pick randomly, about one in CHECK_ONE_IN (xorshift; quality is no matter). */
+/* Pick randomly, about one in so many (xorshift; quality is no matter). */
 static bool
-picked(void)
+picked(int one_in)
 {
 	static uint32 state = 0;
 
@@ -322,7 +324,7 @@ picked(void)
 	state ^= state << 13;
 	state ^= state >> 17;
 	state ^= state << 5;
-	return state % CHECK_ONE_IN == 0;
+	return state % one_in == 0;
 }
 
 /* Does a run deserve work: several rows, a dead group, or one in doubt? */
@@ -372,15 +374,14 @@ fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
 {
 	Merge		merge;
 	bool		begun = false;
-	int			checks = 0;
+	int			one_in = Min(Max(ndeltas, CHECK_ONE_IN), CHECK_FEW_IN);
 
 	if (fo_rollup_merge_at <= 0)
 		return;
-	for (int i = 0; i < ndeltas && checks < MAX_CHECKS; i++)
+	for (int i = 0; i < ndeltas; i++)
 	{
-		if (!picked())
+		if (!picked(one_in))
 			continue;
-		checks++;
 		if (!begun)
 		{
 			if (!fo_rollup_lock(rollup->ids.data, ShareLock, false))
@@ -441,12 +442,13 @@ end_run(Merge *merge, Run *run, bool split)
 static void
 merge_groups(Merge *merge)
 {
-	MemoryContext old = MemoryContextSwitchTo(merge->cxt);
+	MemoryContext old;
 	IndexScanDesc scan;
 	Run			run = {0, true, NULL};
 
 	scan = index_beginscan(merge->data, merge->index, merge->snapshot, 0, 0);
 	index_rescan(scan, NULL, 0, NULL, 0);
+	old = MemoryContextSwitchTo(merge->cxt);	/* reset after each group */
 	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -16,7 +16,7 @@
 #include "rollup/worker.h"
 #include "utils/guc.h"
 
-int			fo_rollup_memory = 16384;
+int			fo_rollup_memory = 65536;
 int			fo_rollup_merge_at = 8;
 int			fo_rollup_merge_interval = 10;
 
@@ -65,7 +65,7 @@ define_settings(void)
 {
 	DefineCustomIntVariable("filteropt.rollup_memory",
 							"Memory for rollup deltas of a transaction before they are written early.",
-							NULL, &fo_rollup_memory, 16384, 64, MAX_KILOBYTES,
+							NULL, &fo_rollup_memory, 65536, 64, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("filteropt.rollup_merge_at",
 							"Partial rows of a group from which on a committing writer merges them.",

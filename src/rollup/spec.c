@@ -22,6 +22,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
+#include "rollup/localtime.h"
 #include "rollup/spec.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -114,7 +115,8 @@ compile(Node *node)
 {
 	if (node == NULL)
 		return NULL;
-	return ExecInitExpr(expression_planner((Expr *) copyObject(node)), NULL);
+	node = fo_rollup_fast_zones(copyObject(node), NULL);
+	return ExecInitExpr(expression_planner((Expr *) node), NULL);
 }
 
 /* Compile the WHERE clause, which the parser leaves as one expression. */

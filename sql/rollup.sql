@@ -41,7 +41,7 @@ COMMENT ON AGGREGATE filteropt.rollup_add(bigint) IS
 CREATE FUNCTION filteropt.rollup_local_time(zone text, ts timestamptz) RETURNS timestamp
 	LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'fo_rollup_local_time';
 COMMENT ON FUNCTION filteropt.rollup_local_time(text, timestamptz) IS
-	'timezone(zone, ts) for a constant zone, remembering its offset between rows; used by rollup_capture';
+	'The same as timezone(zone, ts), faster for rows of one zone, whose offset it remembers; used by rollup_capture';
 
 CREATE FUNCTION filteropt.rollup_capture() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'fo_rollup_capture';

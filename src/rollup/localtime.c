@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(fo_rollup_local_time);
 /* The remembered range [from, until), in which local = absolute + offset. */
 typedef struct ZoneRange
 {
+	text	   *name;			/* of the zone it holds for */
 	pg_tz	   *zone;
 	TimestampTz from;
 	TimestampTz until;
@@ -74,24 +75,52 @@ learn_range(ZoneRange *range, TimestampTz ts, Timestamp local)
 	range->until = until;
 }
 
+/* Is the range of this very zone? */
+static bool
+same_zone(const ZoneRange *range, const text *name)
+{
+	return VARSIZE_ANY_EXHDR(range->name) == VARSIZE_ANY_EXHDR(name) &&
+		memcmp(VARDATA_ANY(range->name), VARDATA_ANY(name),
+			   VARSIZE_ANY_EXHDR(name)) == 0;
+}
+
+/* Start remembering for a zone. */
+static ZoneRange *
+new_range(FmgrInfo *flinfo, text *name)
+{
+	ZoneRange  *range = flinfo->fn_extra;
+	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	char	   *zone = text_to_cstring(name);
+
+	if (range)
+		pfree(range->name);
+	else
+		range = palloc(sizeof(ZoneRange));
+	range->name = cstring_to_text(zone);
+	range->zone = pg_tzset(zone);
+	range->from = range->until = 0;
+	pfree(zone);
+	MemoryContextSwitchTo(old);
+	flinfo->fn_extra = range;
+	return range;
+}
+
 /* filteropt.rollup_local_time(zone text, ts timestamptz) returns timestamp */
 Datum
 fo_rollup_local_time(PG_FUNCTION_ARGS)
 {
+	text	   *name = PG_GETARG_TEXT_PP(0);
 	TimestampTz ts = PG_GETARG_TIMESTAMPTZ(1);
 	ZoneRange  *range = fcinfo->flinfo->fn_extra;
 	Datum		local;
 
-	if (range && ts >= range->from && ts < range->until)
+	if (range && ts >= range->from && ts < range->until &&
+		same_zone(range, name))
 		PG_RETURN_TIMESTAMP(ts + range->offset);
-	local = DirectFunctionCall2(timestamptz_zone, PG_GETARG_DATUM(0),
+	local = DirectFunctionCall2(timestamptz_zone, PointerGetDatum(name),
 								TimestampTzGetDatum(ts));
-	if (range == NULL)
-	{
-		range = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ZoneRange));
-		range->zone = pg_tzset(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-		fcinfo->flinfo->fn_extra = range;
-	}
+	if (range == NULL || !same_zone(range, name))
+		range = new_range(fcinfo->flinfo, name);
 	if (range->zone && !TIMESTAMP_NOT_FINITE(ts))
 		learn_range(range, ts, DatumGetTimestamp(local));
 	return local;

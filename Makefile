@@ -12,7 +12,7 @@ FEATURES = base keyword rollup
 # copy of the tree, installs what it misses and never touches a cluster that
 # exists.  pgxs.mk has a "check" of its own that says only "not supported", so
 # it is not read when one of these is asked for.
-HOUSE = help deps check check-assert check-valgrind demo bench unit fuzz lint format dist
+HOUSE = help deps check check-assert check-valgrind coverage demo bench unit fuzz lint format dist
 
 ifneq ($(filter $(HOUSE),$(or $(MAKECMDGOALS),all)),)
 
@@ -34,8 +34,8 @@ $(filter-out $(HOUSE),$(MAKECMDGOALS)):
 else
 
 MODULE_big = filteropt
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
-	$(FEATURES:%=src/%/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c \
+	$(FEATURES:%=src/%/*.c))))
 DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql
 
@@ -111,6 +111,7 @@ endif
 ##                            (SUITES="unit sql isolation tap", TESTS="a b")
 ## make check-assert          the same against a server with assertions
 ## make check-valgrind        its SQL and isolation tests under valgrind
+## make coverage              what of the sources the suite reaches
 ## make unit                  tests of src/core under ASan and UBSan
 ## make fuzz FUZZ_SECONDS=60  fuzz targets of src/core, so long each
 ## make bench [BENCH=name]    benchmarks beside peers and floors

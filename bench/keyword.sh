@@ -98,16 +98,28 @@ build_module()
 	give_to_server "$work/keyword_bench.so"
 }
 
+# The microbenchmark on some texts, its lines put into a group of results.
+core()
+{
+	local group=$1
+	shift
+	locked "$work/core" -m "$ms" -r "$rounds" -p "$patterns" "$@" |
+		sed "s|^|core	$group/|" >>"$results"
+}
+
+# Folding levels are compared on texts that are the same at each of them.
 run_core()
 {
 	local n
 	say 'engines alone (C)'
 	for n in $sizes; do
-		locked "$work/core" -m "$ms" -r "$rounds" -p "$patterns" -k "$work/data/k$n.txt" \
-			tweets="$work/data/tweets.txt" posts="$work/data/posts.txt" \
+		core "k$n" -k "$work/data/k$n.txt" \
+			-e floor,hyperscan,hyperscan-b,filteropt,case,avx2,portable,places \
+			tweets="$work/data/tweets.txt" posts="$work/data/posts.txt"
+		[ -n "$peers_only" ] || core "k$n" -k "$work/data/k$n.txt" \
+			-e none,case,filteropt,evasion -t word/any,substring/any \
 			ascii-tweets="$work/data/ascii-tweets.txt" \
-			ascii-posts="$work/data/ascii-posts.txt" |
-			sed "s|^|core	k$n/|" >>"$results"
+			ascii-posts="$work/data/ascii-posts.txt"
 	done
 }
 
@@ -122,10 +134,9 @@ run_languages()
 			printf 'size\t%s-%s\t%s\n' "$language" "$length" \
 				"$(LC_ALL=C.UTF-8 wc -lmc <"$work/data/$language-$length.txt" | xargs | tr ' ' '\t')"
 		done >>"$results"
-		locked "$work/core" -m "$ms" -r "$rounds" -p "$patterns" -k "$file" \
+		core k100 -k "$file" -e floor,filteropt,case -t word/any,substring/any \
 			"$language-short=$work/data/$language-short.txt" \
-			"$language-long=$work/data/$language-long.txt" |
-			sed "s|^|core	k100/|" >>"$results"
+			"$language-long=$work/data/$language-long.txt"
 	done
 }
 

@@ -25,8 +25,8 @@ typedef struct Arena
 } Arena;
 
 static Arena arena;
-static FoMatcher matcher;			/* with the fastest kernel */
-static FoMatcher avx2_matcher;		/* as on a processor without AVX-512 */
+static FoMatcher matcher;		/* with the fastest kernel */
+static FoMatcher avx2_matcher;	/* as on a processor without AVX-512 */
 static FoMatcher portable_matcher;	/* as on any processor */
 
 /* FoAlloc.resize of the arena; the last block grows in place. */

@@ -6,7 +6,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "base/compat.h"
+#include "base/compat_query.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_class.h"

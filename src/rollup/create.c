@@ -19,7 +19,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
-#include "base/compat.h"
+#include "base/compat_query.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"

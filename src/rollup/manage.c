@@ -7,7 +7,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "base/compat.h"
+#include "base/compat_query.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -196,7 +196,7 @@ fo_rollup_check(PG_FUNCTION_ARGS)
 	char	   *view = fo_rollup_relation_name(ids.view);
 	char	   *query = fo_rollup_relation_name(ids.query);
 
-	fo_init_srf(fcinfo);
+	fo_begin_rows(fcinfo);
 	fo_rollup_enter(&state, InvalidOid);
 	fo_rollup_run("SELECT 'rollup', to_jsonb(r) FROM (TABLE %s EXCEPT ALL TABLE %s) r"
 				  " UNION ALL "

@@ -82,6 +82,29 @@ add_numeric(Oid type, Datum *acc, Datum value, int sign)
 	replace_datum(acc, DirectFunctionCall2(op, *acc, term));
 }
 
+/* Count the scale of a numeric in the histogram; NaN and infinity have none. */
+static void
+add_scale(Datum *acc, Datum value, int sign)
+{
+	Numeric		num = DatumGetNumeric(value);
+	int			digits;
+	char	   *text;
+
+	if (numeric_is_nan(num) || numeric_is_inf(num))
+		return;
+	digits = FO_SCALE_DIGITS *
+		DatumGetInt32(DirectFunctionCall1(numeric_scale, value));
+	text = palloc(digits + 2);
+	text[0] = '1';
+	memset(text + 1, '0', digits);
+	text[digits + 1] = '\0';
+	add_numeric(NUMERICOID, acc,
+				DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+									ObjectIdGetDatum(InvalidOid),
+									Int32GetDatum(-1)), sign);
+	pfree(text);
+}
+
 /* Is the removal of this value something that a subtraction cannot undo? */
 static bool
 loses(Oid type, Datum value)
@@ -133,6 +156,9 @@ fo_rollup_add_input(FoRollup *rollup, int column, Datum *acc, bool *accnull,
 			if (type == INT8OID || sign > 0 || !loses(type, value))
 				add_numeric(type, acc, value, sign);
 			break;
+		case FO_COL_SCALES:
+			add_scale(acc, value, sign);
+			break;
 		case FO_COL_SUM_FLOAT:
 			add_float(type, acc, value, sign);
 			break;
@@ -169,6 +195,7 @@ fo_rollup_init_partials(FoRollup *rollup, Datum *values, bool *nulls)
 		switch (layout->columns[i].kind)
 		{
 			case FO_COL_SUM_NUMERIC:
+			case FO_COL_SCALES:
 				values[att] = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
 				break;
 			case FO_COL_SUM_FLOAT:
@@ -208,6 +235,7 @@ fo_rollup_combine(FoRollup *rollup, Datum *values, bool *nulls,
 		switch (layout->columns[i].kind)
 		{
 			case FO_COL_SUM_NUMERIC:
+			case FO_COL_SCALES:
 				add_numeric(NUMERICOID, &values[att], more[att], 1);
 				break;
 			case FO_COL_SUM_FLOAT:

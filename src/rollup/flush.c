@@ -21,6 +21,7 @@
 #include "rollup/delta.h"
 #include "rollup/merge.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 /* Rows formed and inserted together. */
 #define BATCH_ROWS	200
@@ -176,10 +177,16 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 				bool merge)
 {
 	Target		target;
+	bool		pushed;
 
 	/* Dropped by this very transaction: nothing left to maintain. */
 	if (!open_target(&target, rollup->ids.data))
 		return;
+	/* Toasting wants a snapshot, which is gone before commit. */
+	pushed = OidIsValid(target.rel->rd_rel->reltoastrelid) &&
+		!HaveRegisteredOrActiveSnapshot();
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	if (ndeltas == 1)
 	{
 		TupleTableSlot *slot = table_slot_create(target.rel, NULL);
@@ -197,5 +204,7 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 	}
 	if (merge)
 		fo_rollup_merge_some(rollup, target.rel, deltas, ndeltas);
+	if (pushed)
+		PopActiveSnapshot();
 	close_target(&target);
 }

@@ -124,6 +124,7 @@ add_column(FoLayout *layout, FoColumnKind kind, int input)
 	switch (kind)
 	{
 		case FO_COL_SUM_NUMERIC:
+		case FO_COL_SCALES:
 			column->type = NUMERICOID;
 			break;
 		case FO_COL_SUM_FLOAT:
@@ -219,6 +220,8 @@ add_sum(FoLayout *layout, FoAgg *agg, Expr *arg, Expr *filter)
 
 	agg->main = add_column(layout, sum_kind(type), input);
 	agg->count = add_count(layout, arg, filter);
+	if (type == NUMERICOID && exprTypmod((Node *) arg) < 0)
+		agg->scales = add_column(layout, FO_COL_SCALES, input);
 	if (type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID)
 		agg->doubt = add_column(layout, FO_COL_LOST, input);
 }
@@ -239,7 +242,7 @@ add_aggregate(FoLayout *layout, Aggref *ref)
 	if (ref->args != NIL)
 		arg = linitial_node(TargetEntry, ref->args)->expr;
 	agg->ref = ref;
-	agg->main = agg->count = agg->doubt = -1;
+	agg->main = agg->count = agg->scales = agg->doubt = -1;
 	if (strcmp(name, "count") == 0)
 	{
 		agg->kind = FO_AGG_COUNT;
@@ -298,12 +301,12 @@ fo_rollup_layout(const Query *query)
 	refs = pull_var_clause(normalised(query, (Node *) query->targetList),
 						   PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
 						   PVC_RECURSE_PLACEHOLDERS);
-	if (list_length(refs) * 3 > FO_MAX_COLUMNS)
+	if (list_length(refs) * 4 > FO_MAX_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many aggregates in the rollup query")));
 	layout->inputs = palloc0(sizeof(FoInput) * (list_length(refs) * 2 + 1));
-	layout->columns = palloc0(sizeof(FoColumn) * (list_length(refs) * 3 + 1));
+	layout->columns = palloc0(sizeof(FoColumn) * (list_length(refs) * 4 + 1));
 	layout->aggs = palloc0(sizeof(FoAgg) * (list_length(refs) + 1));
 	add_column(layout, FO_COL_COUNT, -1);
 	foreach(lc, refs)

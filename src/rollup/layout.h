@@ -29,6 +29,7 @@ typedef enum FoColumnKind
 	FO_COL_SUM_NUMERIC,			/* numeric: sum of int8 or numeric */
 	FO_COL_SUM_FLOAT,			/* float8: sum of float4 or float8 */
 	FO_COL_SUM_INTERVAL,		/* interval: sum of interval */
+	FO_COL_SCALES,				/* numeric: how many inputs have which scale */
 	FO_COL_LOST,				/* int8: removals that a sum cannot undo */
 	FO_COL_BEST,				/* extreme of the values added, or null */
 	FO_COL_GONE					/* extreme of the values removed, or null */
@@ -70,6 +71,7 @@ typedef struct FoAgg
 	FoAggKind	kind;
 	int			main;			/* column: count, sum, best or true */
 	int			count;			/* column: inputs not null, or false */
+	int			scales;			/* column, -1 if the scale is fixed */
 	int			doubt;			/* column: lost or gone, -1 if none */
 } FoAgg;
 
@@ -91,6 +93,13 @@ typedef struct FoLayout
 	int			naggs;
 	FoAgg	   *aggs;
 } FoLayout;
+
+/*
+ * A sum of numerics shows as many decimals as the longest input has.  To know
+ * that after removals, FO_COL_SCALES adds up 10^(FO_SCALE_DIGITS * scale): a
+ * histogram of scales in one additive number, whose length tells the longest.
+ */
+#define FO_SCALE_DIGITS	20
 
 #define FO_MAX_COLUMNS	512		/* of partial columns in one rollup */
 

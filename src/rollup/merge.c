@@ -438,27 +438,32 @@ end_run(Merge *merge, Run *run, bool split)
 	MemoryContextReset(merge->cxt);
 }
 
-/* Look at every group once, in the order of the index. */
+/*
+ * Look at every group once, in the order of the index.  The scan keeps memory of
+ * its own, so only the rows of a group live in the context that is reset.
+ */
 static void
 merge_groups(Merge *merge)
 {
-	MemoryContext old;
+	MemoryContext old = CurrentMemoryContext;
 	IndexScanDesc scan;
 	Run			run = {0, true, NULL};
 
 	scan = index_beginscan(merge->data, merge->index, merge->snapshot, 0, 0);
 	index_rescan(scan, NULL, 0, NULL, 0);
-	old = MemoryContextSwitchTo(merge->cxt);	/* reset after each group */
 	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(merge->cxt);
 		if (run.nrows > 0 && !same_group(merge, run.rows[0], merge->slot))
 			end_run(merge, &run, false);
 		else if (run.nrows == MAX_RUN)
 			end_run(merge, &run, true);
 		collect(merge, &run);
+		MemoryContextSwitchTo(old);
 	}
 	ExecClearTuple(merge->slot);
+	MemoryContextSwitchTo(merge->cxt);
 	end_run(merge, &run, false);
 	MemoryContextSwitchTo(old);
 	index_endscan(scan);

@@ -49,7 +49,7 @@ fo_rollup_run(const char *format,...)
 {
 	StringInfoData buf;
 	bool		outer = fo_rollup_internal;
-	int			result;
+	volatile int result = 0;
 
 	initStringInfo(&buf);
 	for (;;)

@@ -100,6 +100,10 @@ append_partial(StringInfo buf, const FoLayout *layout, const FoColumn *column)
 		case FO_COL_SUM_NUMERIC:
 			appendStringInfo(buf, "coalesce(sum((%s)::numeric)%s, 0)", arg, filter);
 			break;
+		case FO_COL_SCALES:
+			appendStringInfo(buf, "coalesce(sum(('1' || repeat('0', %d * scale(%s)))::numeric)%s, 0)",
+							 FO_SCALE_DIGITS, arg, filter);
+			break;
 		case FO_COL_SUM_FLOAT:
 			appendStringInfo(buf, "coalesce(sum((%s)::float8)%s, 0)", arg, filter);
 			break;
@@ -165,13 +169,14 @@ fo_rollup_partials_sql(const FoLayout *layout, const bool *nulls)
 	return buf.data;
 }
 
-/* The sum over the partial rows of a bigint column. */
+/* The sum over the partial rows of a column that adds up. */
 static char *
 total(const FoLayout *layout, int column)
 {
 	const char *name = fo_rollup_column_name(layout, layout->ngroups + column);
 
 	if (layout->columns[column].kind == FO_COL_SUM_NUMERIC ||
+		layout->columns[column].kind == FO_COL_SCALES ||
 		layout->columns[column].kind == FO_COL_SUM_FLOAT ||
 		layout->columns[column].kind == FO_COL_SUM_INTERVAL)
 		return psprintf("sum(d.%s)", name);
@@ -215,6 +220,9 @@ sum_or_average(const FoLayout *layout, const FoAgg *agg)
 	char	   *sum = total(layout, agg->main);
 	char	   *count = total(layout, agg->count);
 
+	if (agg->scales >= 0)
+		sum = psprintf("round(%s, (length(%s::text) - 1) / %d)", sum,
+					   total(layout, agg->scales), FO_SCALE_DIGITS);
 	if (agg->kind == FO_AGG_SUM)
 		return sum;
 	if (kind == FO_COL_SUM_FLOAT || kind == FO_COL_SUM_INTERVAL)

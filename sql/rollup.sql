@@ -100,3 +100,33 @@ CREATE FUNCTION filteropt.rollup_check(rollup regclass, OUT only_in text, OUT "r
 	LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_rollup_check';
 COMMENT ON FUNCTION filteropt.rollup_check(regclass) IS
 	'Rows that only the rollup or only its query returns, in one snapshot; none if exact. Costs the query';
+
+CREATE FUNCTION filteropt.rollup_pending(rollup regclass,
+		OUT groups bigint, OUT partial_rows bigint, OUT most_rows bigint)
+	LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_rollup_pending_rows';
+COMMENT ON FUNCTION filteropt.rollup_pending(regclass) IS
+	'Groups of a rollup, its partial rows, and the most of them in one group; '
+	'null without SELECT on the rollup. Costs a scan of the partial rows';
+
+CREATE VIEW filteropt.rollup_stat AS
+SELECT r.view AS rollup, r.base, r.day_tz, p.groups, p.partial_rows,
+	p.partial_rows - p.groups AS pending,
+	p.most_rows AS most_rows_in_group,
+	round(p.partial_rows::numeric / nullif(p.groups, 0), 2) AS read_amplification,
+	round(d.n_tup_ins::numeric
+		/ nullif(b.n_tup_ins + b.n_tup_upd + b.n_tup_del, 0), 3) AS write_amplification,
+	d.n_tup_ins AS rows_written, d.n_tup_del AS rows_merged,
+	pg_table_size(r.data) AS table_bytes, pg_indexes_size(r.data) AS index_bytes
+FROM filteropt.rollup r
+JOIN pg_class c ON c.oid = r.view
+CROSS JOIN LATERAL filteropt.rollup_pending(r.view) p
+LEFT JOIN pg_stat_all_tables d ON d.relid = r.data
+CROSS JOIN LATERAL (
+	SELECT sum(s.n_tup_ins) AS n_tup_ins, sum(s.n_tup_upd) AS n_tup_upd, sum(s.n_tup_del) AS n_tup_del
+	FROM pg_stat_all_tables s
+	WHERE s.relid = r.base OR s.relid IN (SELECT relid FROM pg_partition_tree(r.base))) b;
+GRANT SELECT ON filteropt.rollup_stat TO PUBLIC;
+COMMENT ON VIEW filteropt.rollup_stat IS
+	'One row per rollup: groups, partial rows not yet merged, rows summed per group when reading '
+	'(read_amplification, most_rows_in_group), partial rows written per changed base row '
+	'(write_amplification), sizes. Costs a scan of the partial rows';

@@ -388,6 +388,11 @@ fo_rollup_create(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name and query of a rollup must not be null")));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("a rollup must be created at isolation level READ COMMITTED"),
+				 errdetail("The snapshot of this transaction may be older than rows that the rollup must count.")));
 	names = choose_names(PG_GETARG_TEXT_PP(0));
 	zone = choose_zone(PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2));
 	query = accept_query(text_to_cstring(PG_GETARG_TEXT_PP(1)), &zone);

@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(fo_rollup_rebuild);
 PG_FUNCTION_INFO_V1(fo_rollup_merge);
 PG_FUNCTION_INFO_V1(fo_rollup_check);
 PG_FUNCTION_INFO_V1(fo_rollup_guard);
+PG_FUNCTION_INFO_V1(fo_rollup_pending_rows);
 PG_FUNCTION_INFO_V1(fo_rollup_skip_known);
 
 /* The owner of a relation. */
@@ -215,6 +216,48 @@ fo_rollup_check(PG_FUNCTION_ARGS)
 	}
 	fo_rollup_leave(&state);
 	PG_RETURN_NULL();
+}
+
+/* "g1, g2, ...", or a constant for a rollup without groups. */
+static char *
+group_columns(Oid data)
+{
+	StringInfoData buf;
+	AttrNumber	n = get_attnum(data, "n");
+
+	initStringInfo(&buf);
+	for (int i = 1; i < n; i++)
+		appendStringInfo(&buf, "%sg%d", i > 1 ? ", " : "", i);
+	return n > 1 ? buf.data : "()";
+}
+
+/*
+ * filteropt.rollup_pending(rollup regclass): groups, partial rows, and the most
+ * partial rows of one group; all null without SELECT on the rollup.
+ */
+Datum
+fo_rollup_pending_rows(PG_FUNCTION_ARGS)
+{
+	FoRollupIds ids = get_rollup(PG_GETARG_OID(0), false);
+	FoSqlState	state;
+	TupleDesc	desc;
+	Datum		values[3] = {0};
+	bool		nulls[3] = {true, true, true};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (pg_class_aclcheck(ids.view, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+	{
+		fo_rollup_enter(&state, fo_rollup_owner(ids.data));
+		fo_rollup_run("SELECT count(*), coalesce(sum(c), 0)::bigint, coalesce(max(c), 0)"
+					  " FROM (SELECT count(*) AS c FROM %s GROUP BY %s) g WHERE c > 0",
+					  fo_rollup_relation_name(ids.data), group_columns(ids.data));
+		for (int i = 0; i < 3; i++)
+			values[i] = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, i + 1, &nulls[i]);
+		fo_rollup_leave(&state);
+	}
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
 /* Is a COPY ... FROM running the trigger, as in a data-only restore? */

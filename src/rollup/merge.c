@@ -279,6 +279,17 @@ merge_group(Merge *merge, const FoDelta *delta, int at_least)
 	MemoryContextReset(merge->cxt);
 }
 
+/*
+ * The snapshot for maintenance: the newest one, or that of the transaction where
+ * the transaction must not see anything newer.
+ */
+Snapshot
+fo_rollup_snapshot(void)
+{
+	return IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+		GetLatestSnapshot();
+}
+
 /* Prepare a merge; false when it should not happen now. */
 static bool
 begin_merge(Merge *merge, FoRollup *rollup, Relation data, bool recompute)
@@ -292,8 +303,7 @@ begin_merge(Merge *merge, FoRollup *rollup, Relation data, bool recompute)
 	merge->index = open_group_index(data, ngroups);
 	if (merge->index == NULL && ngroups > 0)
 		return false;
-	merge->snapshot = GetLatestSnapshot();
-	PushActiveSnapshot(merge->snapshot);
+	PushActiveSnapshot(fo_rollup_snapshot());
 	merge->snapshot = GetActiveSnapshot();
 	merge->slot = table_slot_create(data, NULL);
 	merge->cxt = AllocSetContextCreate(CurrentMemoryContext,

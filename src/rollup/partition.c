@@ -235,6 +235,8 @@ before_drop_schema(DropStmt *stmt)
 	{
 		Oid			base = ((FoRollupIds *) lfirst(lc))->base;
 
+		if (get_rel_name(base) == NULL)
+			continue;
 		foreach(lc2, find_all_inheritors(base, NoLock, NULL))
 		{
 			if (leaves_alone(base, lfirst_oid(lc2), schemas))

@@ -171,7 +171,7 @@ fo_rollup_fill(FoRollup *rollup)
 	fo_rollup_flush(NULL, false);
 	CommandCounterIncrement();
 	data = table_open(rollup->ids.data, RowExclusiveLock);
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(fo_rollup_snapshot());
 	fo_rollup_enter(&state, InvalidOid);
 	delete_all(data, GetActiveSnapshot());
 	total = append_all(rollup);

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "rollup/capture.h"
 #include "rollup/delta.h"
+#include "rollup/reader.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -192,6 +193,7 @@ fo_rollup_capture(PG_FUNCTION_ARGS)
 				 errmsg("function \"rollup_capture\" must be called as an AFTER ROW trigger"),
 				 errhint("Create rollups with filteropt.rollup_create.")));
 	base = fo_rollup_base(trigdata->tg_relation);
+	fo_rollup_count_capture(TRIGGER_FIRED_BY_DELETE(trigdata->tg_event));
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		capture_row(base, NULL, trigdata->tg_trigslot);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))

@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "rollup/delta.h"
+#include "rollup/reader.h"
 #include "rollup/settings.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -61,9 +62,6 @@ typedef struct DeltaSlot
 
 static dlist_head buckets = DLIST_STATIC_INIT(buckets);
 static int	nbuckets = 0;
-
-/* Queries that run in this backend right now, counted by the executor hooks. */
-int			fo_rollup_live_queries = 0;
 
 /* Same group, bit by bit? Equal values of other bits make rows of their own. */
 static bool
@@ -396,7 +394,7 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			while (!dlist_is_empty(&buckets))
 				drop_bucket(dlist_tail_element(FoBucket, node, &buckets));
-			fo_rollup_live_queries = 0;
+			fo_rollup_forget_queries(InvalidSubTransactionId);
 			break;
 		default:
 			break;
@@ -412,6 +410,8 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		fo_rollup_forget_queries(mine);
 	dlist_foreach_modify(iter, &buckets)
 	{
 		FoBucket   *bucket = dlist_container(FoBucket, node, iter.cur);

@@ -50,7 +50,6 @@ extern bool fo_rollup_pending(void);
 extern bool fo_rollup_pending_in(List *rtable);
 extern void fo_rollup_flush(const CommandId *before, bool merge);
 extern void fo_rollup_delta_init(void);
-extern int	fo_rollup_live_queries;
 
 /* The arithmetic of partial columns (combine.c). */
 extern void fo_rollup_add_input(FoRollup *rollup, int column, Datum *acc,

@@ -352,6 +352,45 @@ fo_rollup_base(Relation rel)
 	return base;
 }
 
+/* Is the relation in the range table? */
+static bool
+is_read(List *rtable, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, rtable)
+	{
+		if (lfirst_node(RangeTblEntry, lc)->relid == relid)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does the range table read a rollup that changes of the table, or through it of
+ * its partitions, feed?  Knows the tables that this backend has changed.
+ */
+bool
+fo_rollup_fed_by(Oid relid, List *rtable, Oid *data)
+{
+	HASH_SEQ_STATUS status;
+	FoBase	   *base;
+	bool		found = false;
+
+	hash_seq_init(&status, bases);
+	while ((base = hash_seq_search(&status)) != NULL)
+	{
+		if (!list_member_oid(base->lineage, relid))
+			continue;
+		for (int i = 0; i < base->nrollups && !found; i++)
+		{
+			*data = base->rollups[i]->ids.data;
+			found = is_read(rtable, *data);
+		}
+	}
+	return found;
+}
+
 /* Does an invalidation of the relation outdate the entry? */
 static bool
 concerns(FoBase *base, Oid relid)

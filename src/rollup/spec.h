@@ -70,6 +70,7 @@ extern Oid	fo_rollup_config_relid(void);
 extern FoRollup *fo_rollup_load(const FoRollupIds *ids);
 extern void fo_rollup_release(FoRollup *rollup);
 extern Query *fo_rollup_query(Oid queryview);
+extern bool fo_rollup_fed_by(Oid relid, List *rtable, Oid *data);
 extern void fo_rollup_spec_init(void);
 
 /* Columns of filteropt.rollup. */

@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -138,6 +139,7 @@ fo_rollup_drop(PG_FUNCTION_ARGS)
 	FoSqlState	state;
 	FoSqlState	inner;
 
+	PreventCommandIfReadOnly("rollup_drop()");
 	LockRelationOid(ids.base, ShareRowExclusiveLock);
 	fo_rollup_flush(NULL, false);
 	fo_rollup_enter(&state, InvalidOid);
@@ -160,9 +162,12 @@ fo_rollup_drop(PG_FUNCTION_ARGS)
 Datum
 fo_rollup_rebuild(PG_FUNCTION_ARGS)
 {
-	FoRollup   *rollup = load_rollup(PG_GETARG_OID(0));
-	int64		groups = fo_rollup_fill(rollup);
+	FoRollup   *rollup;
+	int64		groups;
 
+	PreventCommandIfReadOnly("rollup_rebuild()");
+	rollup = load_rollup(PG_GETARG_OID(0));
+	groups = fo_rollup_fill(rollup);
 	fo_rollup_release(rollup);
 	PG_RETURN_INT64(groups);
 }
@@ -171,9 +176,12 @@ fo_rollup_rebuild(PG_FUNCTION_ARGS)
 Datum
 fo_rollup_merge(PG_FUNCTION_ARGS)
 {
-	FoRollup   *rollup = load_rollup(PG_GETARG_OID(0));
-	int64		saved = fo_rollup_merge_all(rollup);
+	FoRollup   *rollup;
+	int64		saved;
 
+	PreventCommandIfReadOnly("rollup_merge()");
+	rollup = load_rollup(PG_GETARG_OID(0));
+	saved = fo_rollup_merge_all(rollup);
 	fo_rollup_release(rollup);
 	if (saved < 0)
 		ereport(ERROR,

@@ -47,7 +47,7 @@ describe_worker(BackgroundWorker *worker, const char *name, const char *function
 	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
 	strlcpy(worker->bgw_name, name, BGW_MAXLEN);
 	strlcpy(worker->bgw_type, "filteropt rollup", BGW_MAXLEN);
-	strlcpy(worker->bgw_library_name, "filteropt", BGW_MAXLEN);
+	strlcpy(worker->bgw_library_name, "$libdir/filteropt", BGW_MAXLEN);
 	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
 }
 

@@ -7,6 +7,9 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 
@@ -19,5 +22,12 @@
 #endif
 
 extern void fo_begin_rows(FunctionCallInfo fcinfo);
+extern bool fo_owns_relation(Oid relation);
+extern Oid	fo_relation_owner(Oid relation);
+extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
+extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
+extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
+										int nkeys);
+extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

@@ -17,11 +17,12 @@
 #define FO_KEYWORD_MAGIC	0x46004B01	/* the last byte is the format version */
 #define FO_KEYWORD_MAX_CHARS 1000
 #define FO_KEYWORD_MAX_COUNT 10000000
-#define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF	/* limit of a varlena */
+#define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF /* limit of a varlena */
 
 /* Flags of a set. */
 #define FO_SET_WHOLE_WORD	0x01	/* as asked for at creation */
-#define FO_SET_COLLAPSE		0x02	/* has phrases: runs of white space matter */
+#define FO_SET_COLLAPSE		0x02	/* has phrases or spaced words: runs of
+									 * white space count as one */
 #define FO_SET_OPAQUE		0x04	/* of a database without a known encoding */
 
 /* Which engine of a set. */
@@ -46,11 +47,16 @@ enum
 };
 
 /* What a pattern asks of its surroundings. */
-#define FO_PATTERN_START_WORD	0x01	/* begins with a letter and must begin a word */
-#define FO_PATTERN_END_WORD		0x02	/* ends with a letter and must end a word */
-#define FO_PATTERN_START_SIGIL	0x04	/* begins with # @ or $: no letter before it */
-#define FO_PATTERN_END_N		0x08	/* ends with n: "don" is not in "don't" */
-#define FO_PATTERN_REGIONAL		0x10	/* begins with half a flag: not inside another flag */
+#define FO_PATTERN_START_WORD	0x01	/* begins with a letter and must begin
+										 * a word */
+#define FO_PATTERN_END_WORD		0x02	/* ends with a letter and must end a
+										 * word */
+#define FO_PATTERN_START_SIGIL	0x04	/* begins with # @ or $: no letter
+										 * before it */
+#define FO_PATTERN_END_N		0x08	/* ends with n: "don" is not in
+										 * "don't" */
+#define FO_PATTERN_REGIONAL		0x10	/* begins with half a flag: not inside
+										 * another flag */
 #define FO_PATTERN_OPEN_START	0x20	/* any text may come before */
 #define FO_PATTERN_OPEN_END		0x40	/* any text may follow */
 
@@ -61,7 +67,8 @@ typedef struct FoPattern
 {
 	uint32_t	at;				/* offset of the folded bytes */
 	uint32_t	keyword;		/* number in set order, from 0 */
-	uint32_t	parent;			/* longest pattern of the bucket that begins this one */
+	uint32_t	parent;			/* longest pattern of the bucket that begins
+								 * this one */
 	uint16_t	len;			/* bytes */
 	uint8_t		flags;			/* FO_PATTERN_* */
 	uint8_t		unused;
@@ -70,7 +77,8 @@ typedef struct FoPattern
 typedef struct FoSlot
 {
 	uint32_t	tag;			/* hash of the token, or the bytes of the gram */
-	uint32_t	bucket;			/* number from 1; 0: free slot */
+	uint32_t	bucket;			/* low 24 bits: number from 1, 0: free slot;
+								 * high 8: fo_next_bit of what may follow */
 } FoSlot;
 
 /*
@@ -85,20 +93,22 @@ typedef struct FoClass
 	uint32_t	nbuckets;
 	uint32_t	bitmap;			/* offset of uint64_t[] */
 	uint32_t	slots;			/* offset of FoSlot[] */
-	uint32_t	buckets;		/* offset of uint32_t[nbuckets + 1]: first pattern of each */
+	uint32_t	buckets;		/* offset of uint32_t[nbuckets + 1]: first
+								 * pattern of each */
 	uint32_t	sieve;			/* offset of a FoSieve, 0: none */
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
-	uint8_t		unused[6];
+	uint8_t		high;			/* 1: all patterns begin with a byte over 191 */
+	uint8_t		unused[5];
 } FoClass;
 
 typedef struct FoEngine
 {
 	uint32_t	npatterns;		/* 0: engine not present */
 	uint32_t	patterns;		/* offset of FoPattern[] */
-	uint32_t	sieved;			/* number of classes if all have sieves that hold for unfolded
-								 * ASCII too, else 0 */
+	uint32_t	sieved;			/* 1: all classes have sieves */
 	uint32_t	unused;
+	uint8_t		gram_bytes[32]; /* bit for each byte that grams cover */
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
 
@@ -118,9 +128,11 @@ typedef struct FoKeywordSet
 	uint32_t	longest;		/* bytes of the longest folded pattern */
 	uint32_t	nkeywords;
 	uint32_t	nallow;
-	uint32_t	ends;			/* offset of uint32_t[nkeywords + nallow]: end offset of each source */
+	uint32_t	ends;			/* offset of uint32_t[nkeywords + nallow]: end
+								 * offset of each source */
 	uint32_t	sources;		/* offset of the first source */
-	uint64_t	digest;			/* of options and sources, whatever their order */
+	uint64_t	digest;			/* of options and sources, whatever their
+								 * order */
 	FoEngine	engines[FO_ENGINES];
 } FoKeywordSet;
 
@@ -128,7 +140,8 @@ typedef struct FoKeywordSet
 typedef enum FoSetState
 {
 	FO_SET_CURRENT,
-	FO_SET_OUTDATED,			/* of another format or Unicode version: to be compiled anew */
+	FO_SET_OUTDATED,			/* of another format or Unicode version: to be
+								 * compiled anew */
 	FO_SET_CORRUPT
 } FoSetState;
 
@@ -172,15 +185,35 @@ fo_load64(const uint8_t *p)
 	return v;
 }
 
-/* Mix of a word of len (at least 1) bytes at p; reads up to 8 bytes from p on. */
+/* Lower-case the ASCII letters among eight bytes. */
 static inline uint64_t
-fo_token_mix(const uint8_t *p, uint32_t len)
+fo_lower64(uint64_t v)
+{
+	uint64_t	seven = v & UINT64_C(0x7F7F7F7F7F7F7F7F);
+	uint64_t	at_least_a = seven + UINT64_C(0x0101010101010101) * (0x80 - 'A');
+	uint64_t	above_z = seven + UINT64_C(0x0101010101010101) * (0x7F - 'Z');
+
+	return v | ((at_least_a & ~above_z & ~v & UINT64_C(0x8080808080808080)) >> 2);
+}
+
+/*
+ * Mix of a word of len (at least 1) bytes, from eight bytes at its start (if
+ * it has fewer, the rest is not looked at) and its last eight (if it has more).
+ */
+static inline uint64_t
+fo_token_mix(uint64_t first, uint64_t last, uint32_t len)
 {
 	uint32_t	head = len < 8 ? len : 8;
-	uint64_t	first = fo_load64(p) << (64 - 8 * head);
-	uint64_t	last = fo_load64(p + len - head) * UINT64_C(0x9E3779B97F4A7C15) + len;
 
-	return first + (last & (len > 8 ? ~UINT64_C(0) : 0));
+	last = last * UINT64_C(0x9E3779B97F4A7C15) + len;
+	return (first << (64 - 8 * head)) + (last & (len > 8 ? ~UINT64_C(0) : 0));
+}
+
+/* The same of a word at p; reads up to 8 bytes from p on. */
+static inline uint64_t
+fo_token_mix_at(const uint8_t *p, uint32_t len)
+{
+	return fo_token_mix(fo_load64(p), fo_load64(p + len - (len < 8 ? len : 8)), len);
 }
 
 /* Tag of a hash, the part that the table keeps. */
@@ -189,6 +222,17 @@ fo_tag(uint64_t hash)
 {
 	return (uint32_t) (hash ^ hash >> 32);
 }
+
+/* The bit of a byte that follows a gram, among the high bits of a slot's bucket. */
+static inline uint32_t
+fo_next_bit(uint8_t byte)
+{
+	return UINT32_C(1) << (24 + byte % 8);
+}
+
+/* All of these bits, and the rest: the number of the bucket. */
+#define FO_NEXT_ANY UINT32_C(0xFF000000)
+#define FO_BUCKET_NUMBER UINT32_C(0x00FFFFFF)
 
 /* Slot at which the search for a tag begins. */
 static inline uint32_t

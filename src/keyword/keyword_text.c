@@ -43,8 +43,7 @@ fo_keyword_match(PG_FUNCTION_ARGS)
 	text	   *body = PG_GETARG_TEXT_PP(0);
 	const FoKeywordSet *set = fo_keyword_set_arg(fcinfo, 1);
 	FoBody		bytes = fo_keyword_body(body);
-	bool		found = fo_keyword_occurs(&fo_keyword_matcher, set, bytes.bytes, bytes.len,
-										  fo_keyword_poll);
+	bool		found = fo_keyword_occurs(&fo_keyword_matcher, set, bytes.bytes, bytes.len);
 
 	if (set->nallow > 0)
 		fo_keyword_trim();
@@ -240,7 +239,8 @@ typedef struct Rewrite
 {
 	FoBody		body;
 	StringInfoData out;
-	bool		redact;			/* replace spans by open; else put open and close round them */
+	bool		redact;			/* replace spans by open; else put open and
+								 * close round them */
 	bool		each;			/* replace every character of a span */
 	bool		opaque;
 	const char *open;

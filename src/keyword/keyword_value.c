@@ -29,7 +29,8 @@ typedef struct SetCache
 	uint32_t	size;
 	Oid			toast_relation;
 	Oid			toast_value;
-	FoKeywordSet *copy;			/* of the toasted value, or of the outdated block */
+	FoKeywordSet *copy;			/* of the toasted value, or of the outdated
+								 * block */
 } SetCache;
 
 /* The fold level of that name; error 22023 if there is none. */
@@ -86,7 +87,8 @@ fo_keyword_complaint(FoBuildStatus status, const uint8_t *keyword, size_t len)
 		case FO_BUILD_EMPTY:
 			return psprintf("\"%s%s\" has no character to look for", shown, more);
 		case FO_BUILD_VANISHES:
-			return psprintf("\"%s%s\" has only characters that its fold level ignores", shown, more);
+			return psprintf("\"%s%s\" has only characters that its fold level ignores",
+							shown, more);
 		case FO_BUILD_TOO_LONG:
 			return psprintf("\"%s%s\" has more than %d characters", shown, more,
 							FO_KEYWORD_MAX_CHARS);
@@ -166,7 +168,10 @@ recompile(const FoKeywordSet *old)
 		const uint8_t *source = fo_keyword_source(old, i, &len);
 		FoBuildStatus status = fo_builder_add(&builder, source, len, i >= old->nkeywords);
 
-		/* What an older version of Unicode let stand may vanish in a newer one. */
+		/*
+		 * What an older version of Unicode let stand may vanish in a newer
+		 * one.
+		 */
 		if (status != FO_BUILD_OK && status != FO_BUILD_VANISHES)
 			build_error(status, source, len, (int) i + 1, i >= old->nkeywords);
 	}

@@ -82,17 +82,11 @@ COMMIT;},
 	'nested@2' => q{SELECT nested(8);},
 	'prepared@2' => q{BEGIN;
 INSERT INTO e (u, k, v) VALUES (:u, '2', :v);
-PREPARE TRANSACTION 'p:client_id';
+PREPARE TRANSACTION 'p_:client_id';
 SELECT exact();
-COMMIT PREPARED 'p:client_id';},
+COMMIT PREPARED 'p_:client_id';},
 	'merge@1' => q{SELECT filteropt.rollup_merge('r1'), filteropt.rollup_merge('r2') WHERE :v > 100;},
-	'rebuild@1' => q{SELECT filteropt.rollup_rebuild('r1') WHERE :v > 110;},
-	'truncate@1' => q{BEGIN;
-SET LOCAL lock_timeout = '1s';
-SELECT exact();
-DO $$ BEGIN IF random() < 0.1 THEN TRUNCATE e0; END IF; EXCEPTION WHEN lock_not_available THEN NULL; END $$;
-SELECT exact();
-COMMIT;});
+	'rebuild@1' => q{SELECT filteropt.rollup_rebuild('r1') WHERE :v > 110;});
 my @files;
 for my $name (sort keys %script)
 {
@@ -100,7 +94,6 @@ for my $name (sort keys %script)
 	my $file = $node->basedir . "/$word.sql";
 	my $sql = $script{$name};
 
-	$sql =~ s/p:client_id/p:client_id/g;
 	append_to_file($file, "\\set u random(0, 6)\n\\set v random(1, 120)\n$sql\n");
 	push @files, '-f', "$file\@$weight";
 }
@@ -136,12 +129,19 @@ for (my $round = 1; time < $end; $round++)
 	}
 	else
 	{
-		ok($bench->finish, "round $round: no error in any session") or diag $err;
+		ok($bench->finish, "round $round: no error in any session")
+		  or diag substr($err, 0, 1000);
 	}
-	unlike($err, qr/inexact/, "round $round: exact at every moment") or diag $err;
+	ok($err !~ /inexact/, "round $round: exact at every moment")
+	  or diag substr($err, 0, 1000);
 	$node->safe_psql('postgres', "ROLLBACK PREPARED '$_'")
 	  for split /\n/, $node->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts');
 	check("round $round");
+
+	# TRUNCATE is not for concurrent readers: to a snapshot taken before it, the
+	# table looks empty, with rollups or without.
+	$node->safe_psql('postgres', 'TRUNCATE ' . ($round % 3 == 0 ? 'e' : 'e0'));
+	check("round $round, truncated");
 }
 $node->safe_psql('postgres', q{SELECT filteropt.rollup_merge('r1'), filteropt.rollup_merge('r2')});
 check('merged');

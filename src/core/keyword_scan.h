@@ -25,7 +25,7 @@ typedef struct FoField
 	uint32_t   *starts;			/* room for a number per byte of text, and 64
 								 * more */
 	uint32_t   *ends;			/* likewise */
-	void		(*poll) (void);	/* called now and then; may longjmp */
+	void		(*poll) (void); /* called now and then; may longjmp */
 	FoPatternFound found;
 	void	   *arg;
 } FoField;

@@ -209,7 +209,8 @@ is_mutable(Oid funcid, void *context)
 			 errmsg("a rollup cannot be maintained over the function %s, which is not immutable",
 					format_procedure(funcid)),
 			 errdetail("Its result depends on a setting, on the time or on other tables."),
-			 errhint("Use an immutable expression: name the time zone (AT TIME ZONE 'UTC') or cast constants to the column's type.")));
+			 errhint("Use an immutable expression: name the time zone (AT TIME ZONE 'UTC') "
+					 "or cast constants to the column's type.")));
 	return true;
 }
 

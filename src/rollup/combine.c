@@ -95,9 +95,11 @@ add_scale(Datum *acc, Datum value, int sign)
 	digits = FO_SCALE_DIGITS *
 		DatumGetInt32(DirectFunctionCall1(numeric_scale, value));
 	text = palloc(digits + 2);
-	text[0] = '1';
-	memset(text + 1, '0', digits);
-	text[digits + 1] = '\0';
+	text[		0] = '1';
+
+	memset(text +1, '0', digits);
+	text[		digits + 1] = '\0';
+
 	add_numeric(NUMERICOID, acc,
 				DirectFunctionCall3(numeric_in, CStringGetDatum(text),
 									ObjectIdGetDatum(InvalidOid),

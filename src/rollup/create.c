@@ -234,7 +234,7 @@ create_data(const Names *names, const FoLayout *layout)
 {
 	char	   *table = quote_qualified_identifier(names->schema, names->data);
 	bool		unlogged =
-		get_rel_persistence(layout->base) == RELPERSISTENCE_UNLOGGED;
+	get_rel_persistence(layout->base) == RELPERSISTENCE_UNLOGGED;
 
 	fo_rollup_run("CREATE %s TABLE %s (%s) WITH (autovacuum_vacuum_scale_factor = 0.05,"
 				  " autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
@@ -394,7 +394,8 @@ fo_rollup_create(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("a rollup must be created at isolation level READ COMMITTED"),
-				 errdetail("The snapshot of this transaction may be older than rows that the rollup must count.")));
+				 errdetail("The snapshot of this transaction may be older than rows "
+						   "that the rollup must count.")));
 	names = choose_names(PG_GETARG_TEXT_PP(0));
 	zone = choose_zone(PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2));
 	query = accept_query(text_to_cstring(PG_GETARG_TEXT_PP(1)), &zone);

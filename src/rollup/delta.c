@@ -240,7 +240,7 @@ fo_rollup_delta(FoDeltaSet *set, const Datum *groups, const bool *nulls)
 	if (set->last && set->last->hash == probe.hash &&
 		deltas_equal(set->rollup, set->last, &probe))
 		return set->last;
-	if (set->ndeltas == 0)
+	if (set->last == NULL)
 	{
 		set->ndeltas = 1;
 		return set->last = new_delta(set, &probe);
@@ -371,7 +371,8 @@ fo_rollup_flush(const CommandId *before, bool merge)
 		if (before && bucket->first_cid < *before && bucket->cid >= *before)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("rollup cannot be read with the snapshot of the statement that changes its base table"),
+					 errmsg("rollup cannot be read with the snapshot of the statement "
+							"that changes its base table"),
 					 errhint("Declare the function that reads it VOLATILE.")));
 		flush_bucket(bucket, merge);
 	}

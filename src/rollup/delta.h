@@ -62,6 +62,7 @@ extern void fo_rollup_combine(FoRollup *rollup, Datum *values, bool *nulls,
 /* Writing (flush.c). */
 extern void fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
 							CommandId cid, bool merge);
+
 /* For each delta of a set, unordered. Allocated in the current context. */
 extern FoDelta **fo_rollup_set_deltas(FoDeltaSet *set);
 

@@ -84,7 +84,7 @@ index_takes(Target *target, IndexInfo *info, TupleTableSlot *slot)
 {
 	ExprContext *econtext;
 
-	if (info->ii_Predicate == NIL)
+	if (info->ii_Predicate == NIL || target->estate == NULL)
 		return true;
 	econtext = GetPerTupleExprContext(target->estate);
 	econtext->ecxt_scantuple = slot;

@@ -182,7 +182,8 @@ before_alter(AlterTableStmt *stmt)
 			has_rollups(fo_rollup_lineage(parent)))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot detach partitions of \"%s\" concurrently because it has a rollup",
+					 errmsg("cannot detach partitions of \"%s\" concurrently "
+							"because it has a rollup",
 							stmt->relation->relname),
 					 errhint("Use DETACH PARTITION without CONCURRENTLY.")));
 	}
@@ -242,7 +243,8 @@ before_drop_schema(DropStmt *stmt)
 			if (leaves_alone(base, lfirst_oid(lc2), schemas))
 				ereport(ERROR,
 						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-						 errmsg("cannot drop a schema that contains partition \"%s\" of a table with a rollup",
+						 errmsg("cannot drop a schema that contains partition \"%s\" "
+								"of a table with a rollup",
 								get_rel_name(lfirst_oid(lc2))),
 						 errhint("Drop or detach the partition first.")));
 		}

@@ -111,9 +111,11 @@ check_reader(QueryDesc *reader)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("rollup with table \"%s\" cannot be read inside the statement that changes its base table",
+				 errmsg("rollup with table \"%s\" cannot be read inside the statement "
+						"that changes its base table",
 						get_rel_name(data)),
-				 errhint("Read it in a statement-level or deferred trigger, or in a later statement.")));
+				 errhint("Read it in a statement-level or deferred trigger, "
+						 "or in a later statement.")));
 	}
 }
 

@@ -7,8 +7,13 @@
 
 #include "postgres.h"
 
-extern int	fo_rollup_memory;	/* kB of deltas in one bucket */
-extern int	fo_rollup_merge_at; /* partial rows in a group that a writer merges */
-extern int	fo_rollup_merge_interval;	/* seconds between worker passes, 0: off */
+/* Deltas in one bucket, kB. */
+extern int	fo_rollup_memory;
+
+/* Partial rows of a group from which on a writer merges them; 0: never. */
+extern int	fo_rollup_merge_at;
+
+/* Seconds between passes of the worker; 0: no passes. */
+extern int	fo_rollup_merge_interval;
 
 #endif							/* FO_ROLLUP_SETTINGS_H */

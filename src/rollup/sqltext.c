@@ -101,7 +101,8 @@ append_partial(StringInfo buf, const FoLayout *layout, const FoColumn *column)
 			appendStringInfo(buf, "coalesce(sum((%s)::numeric)%s, 0)", arg, filter);
 			break;
 		case FO_COL_SCALES:
-			appendStringInfo(buf, "coalesce(sum(('1' || repeat('0', %d * scale(%s)))::numeric)%s, 0)",
+			appendStringInfo(buf, "coalesce(sum(('1' || repeat('0', %d * scale(%s)))::numeric)"
+							 "%s, 0)",
 							 FO_SCALE_DIGITS, arg, filter);
 			break;
 		case FO_COL_SUM_FLOAT:
@@ -252,7 +253,8 @@ append_extreme(StringInfo buf, const FoLayout *layout, const FoAgg *agg)
 	char	   *gone = psprintf("%s(d.%s)", column->aggname,
 								fo_rollup_column_name(layout, layout->ngroups + agg->doubt));
 
-	appendStringInfo(buf, "CASE WHEN %s IS NULL OR %s OPERATOR(pg_catalog.%s) %s THEN %s ELSE %s END",
+	appendStringInfo(buf, "CASE WHEN %s IS NULL OR %s OPERATOR(pg_catalog.%s) %s"
+					 " THEN %s ELSE %s END",
 					 gone, best, get_opname(column->better), gone, best,
 					 from_base(layout, agg));
 }

@@ -38,7 +38,8 @@ new_list(size_t n, size_t longest)
 }
 
 /* Add what is printed to a list. */
-static void __attribute__((format(printf, 2, 3)))
+static void
+__attribute__((format(printf, 2, 3)))
 add(List *list, const char *format,...)
 {
 	char	   *at = list->bytes;

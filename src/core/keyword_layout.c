@@ -34,6 +34,12 @@
 /* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
 #define FEW_PATTERNS 150
 
+/*
+ * Number of grams up to which it pays to look for them before folding: more of
+ * them are found in nearly every text, one way or another.
+ */
+#define RAW_MAX_GRAMS 300
+
 /* Number of grams up to which telling them by three bytes is as good as by four. */
 #define MERGE_MAX_PATTERNS 20
 
@@ -404,6 +410,8 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 	for (int c = 0; c < FO_CLASSES; c++)
 	{
 		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
+			engine->sieved = 0;
+		if (c != FO_CLASS_TOKEN && engine->classes[c].npatterns > RAW_MAX_GRAMS)
 			engine->sieved = 0;
 		engine->classes[c].high = 1;
 	}

@@ -23,6 +23,7 @@
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
+#define MANY_KEYWORDS 4000		/* one of them occurs in most texts */
 #define FIRST_PART 448			/* at least CONTEXT and 64 more */
 
 /* No character is folded to more than this many times its bytes. */
@@ -174,7 +175,7 @@ first_limit(const FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
 
-	if (!scan->one || set->engines[FO_ENGINE_KEYWORDS].sieved || set->fold == FO_FOLD_EVASION)
+	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION)
 		return scan->limit;
 	return FIRST_PART + lookahead(set);
 }

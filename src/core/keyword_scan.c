@@ -178,7 +178,6 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			passed += may_occur(work, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
@@ -257,27 +256,6 @@ scan_sieved_tokens(const Work *work)
 	return false;
 }
 
-/* Find the patterns of a gram class at the positions that the sieve let pass. */
-static bool
-scan_sieved_grams(const Work *work, int c)
-{
-	uint32_t	mask = fo_gram_mask(c);
-	const FoField *field = work->field;
-
-	for (uint32_t base = field->from; base < field->to; base += 64)
-	{
-		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
-		{
-			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	gram = fo_load32(field->text->buf + at) & mask;
-
-			if (may_occur(work, gram * work->class->multiplier) && try_gram(work, c, at))
-				return true;
-		}
-	}
-	return false;
-}
-
 /*
  * Of the n places of grams, keep those that the first slot looked at does not
  * speak against; returns how many.
@@ -303,6 +281,35 @@ keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
 	return kept;
 }
 
+/* Find the patterns of a gram class at the positions that the sieve let pass. */
+static bool
+scan_sieved_grams(const Work *work, int c)
+{
+	const FoField *field = work->field;
+	const uint8_t *buf = field->text->buf;
+	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	first = field->from / 64;
+	uint32_t   *places = field->starts;
+	size_t		n = field->kernel->positions(field->candidates + first,
+											 (field->to + 63) / 64 - first, places);
+	uint32_t	kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t	at = places[i] + first * 64;
+
+		places[kept] = at;
+		kept += may_occur(work, (fo_load32(buf + at) & mask) * work->class->multiplier);
+	}
+	kept = keep_known(work, c, places, kept);
+	for (uint32_t i = 0; i < kept; i++)
+	{
+		if (try_gram(work, c, places[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Find the patterns of a gram class by trying every position. */
 static bool
 scan_grams(const Work *work, int c)
@@ -311,7 +318,7 @@ scan_grams(const Work *work, int c)
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
-	uint32_t	hits[BATCH];
+	uint32_t   *hits = field->starts;
 
 	for (uint32_t base = field->from; base < field->to; base += BATCH)
 	{

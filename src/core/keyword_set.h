@@ -106,7 +106,8 @@ typedef struct FoEngine
 {
 	uint32_t	npatterns;		/* 0: engine not present */
 	uint32_t	patterns;		/* offset of FoPattern[] */
-	uint32_t	sieved;			/* 1: all classes have sieves */
+	uint32_t	sieved;			/* 1: classes have sieves, to be used before
+								 * folding */
 	uint32_t	unused;
 	uint8_t		gram_bytes[32]; /* bit for each byte that grams cover */
 	FoClass		classes[FO_CLASSES];

@@ -129,7 +129,10 @@ describe_owner(FoKeywordSource *source, Form_pg_attribute column)
 	fmgr_info_cxt(type->hash_proc_finfo.fn_oid, &source->hash, TopMemoryContext);
 }
 
-/* Find the store and the index on its owners. */
+/*
+ * Find the store and the index on its owners.  Whoever may make triggers can
+ * name any store in one, so a store counts only for a source of its own owner.
+ */
 static void
 describe_store(FoKeywordSource *source, const char *name)
 {
@@ -144,6 +147,12 @@ describe_store(FoKeywordSource *source, const char *name)
 						quote_identifier(name), get_rel_name(source->source)),
 				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
 	store = table_open(source->store, AccessShareLock);
+	if (store->rd_rel->relowner != source->role)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" has another owner",
+						quote_identifier(name), get_rel_name(source->source)),
+				 errhint("Give both tables the same owner.")));
 	list_free(RelationGetIndexList(store));
 	source->store_index = store->rd_pkindex;
 	table_close(store, AccessShareLock);

@@ -185,7 +185,13 @@ positions_agree(const FoKernel *kernel, FxRandom *random, size_t words, int dens
 	{
 		uint64_t   *more = random_bits(random, 1);
 
-		bits[i] = density == 0 ? 0 : density == 1 ? bits[i] & more[0] : density == 2 ? bits[i] : ~UINT64_C(0);
+		/* none, a quarter, a half and all of them */
+		if (density == 0)
+			bits[i] = 0;
+		else if (density == 1)
+			bits[i] &= more[0];
+		else if (density == 3)
+			bits[i] = ~UINT64_C(0);
 		wanted += (size_t) __builtin_popcountll(bits[i]);
 		free(more);
 	}

@@ -48,7 +48,8 @@ static void
 test_equality(void)
 {
 	test_equal(build(2, true, "a b c", "x y"), build(2, true, "a b c", "x y"), true, "the same");
-	test_equal(build(2, true, "a b c", "x y"), build(2, true, "c a b", "y x"), true, "in another order");
+	test_equal(build(2, true, "a b c", "x y"), build(2, true, "c a b", "y x"), true,
+			   "in another order");
 	test_equal(build(2, true, "a b c", ""), build(2, true, "a b b c a", ""), true, "duplicates");
 	test_equal(build(2, true, "", ""), build(2, true, "", ""), true, "empty sets");
 	test_equal(build(2, true, "a b", ""), build(2, true, "a c", ""), false, "other keywords");

@@ -239,7 +239,8 @@ test_ascii(void)
 static void
 test_utf8(void)
 {
-	static const char *const bad[] = {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x80\x80",
+	static const char *const bad[] = {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3",
+		"\xE0\x80\x80",
 		"\xE2\x82", "\xE2\x28\xA1", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"};
 	bool		same = true;
 

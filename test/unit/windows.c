@@ -72,7 +72,7 @@ test_needle(const Needle *needle, size_t edge)
 	 * One needle every 61 bytes or so meets the edge in all ways over some
 	 * texts.
 	 */
-	for (size_t shift = 0; shift < 64 && difference == NULL; shift += 5)
+	for (size_t shift = 0; shift < 64 && difference == NULL; shift += 13)
 	{
 		size_t		len = shift;
 

@@ -32,6 +32,7 @@
 #include "rollup/merge.h"
 #include "rollup/recompute.h"
 #include "rollup/settings.h"
+#include "rollup/worker.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -47,6 +48,9 @@
  */
 #define CHECK_ONE_IN	16
 #define CHECK_FEW_IN	128
+
+/* With the worker at work, writers only merge groups so many times as long. */
+#define PATIENCE		8
 
 /* The rows of one group that the snapshot sees. */
 typedef struct Run
@@ -376,7 +380,9 @@ merge_only_group(Merge *merge, int at_least)
  * After deltas were written at the end of a transaction: look at a random few of
  * their groups, and merge those with many rows.  So a group with k unmerged rows
  * is merged by the next writer with probability 1/CHECK_ONE_IN, and backlog
- * stays bounded without any worker and without any shared state.
+ * stays bounded without any worker and without any shared state.  With the
+ * worker, which merges many rows at less cost, writers only keep the groups
+ * short that grow faster than it comes around.
  */
 void
 fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
@@ -385,9 +391,15 @@ fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
 	Merge		merge;
 	bool		begun = false;
 	int			one_in = Min(Max(ndeltas, CHECK_ONE_IN), CHECK_FEW_IN);
+	int			at_least = fo_rollup_merge_at;
 
-	if (fo_rollup_merge_at <= 0)
+	if (at_least <= 0)
 		return;
+	if (fo_rollup_worker_runs())
+	{
+		one_in = CHECK_FEW_IN;
+		at_least *= PATIENCE;
+	}
 	for (int i = 0; i < ndeltas; i++)
 	{
 		if (!picked(one_in))
@@ -401,9 +413,9 @@ fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
 				return;
 		}
 		if (rollup->layout->ngroups == 0)
-			merge_only_group(&merge, fo_rollup_merge_at);
+			merge_only_group(&merge, at_least);
 		else
-			merge_group(&merge, deltas[i], fo_rollup_merge_at);
+			merge_group(&merge, deltas[i], at_least);
 	}
 	if (begun)
 		end_merge(&merge);

@@ -28,6 +28,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -36,6 +37,22 @@
 
 PGDLLEXPORT void fo_rollup_launcher_main(Datum arg);
 PGDLLEXPORT void fo_rollup_worker_main(Datum arg);
+
+/*
+ * A large rollup is left alone while so small a share of its rows is new: a pass
+ * reads its whole index.  Writers bound the groups that are written often.
+ */
+#define LARGE_ROLLUP	100000
+#define NEW_ONE_IN		20
+
+static bool preloaded = false;
+
+/* Is there a worker that merges what writers leave? */
+bool
+fo_rollup_worker_runs(void)
+{
+	return preloaded && fo_rollup_merge_interval > 0;
+}
 
 /* Fill in what both kinds of worker have in common. */
 static void
@@ -136,6 +153,18 @@ fo_rollup_launcher_main(Datum arg)
 	}
 }
 
+/* Has enough been written since the last vacuum to be worth a pass? */
+static bool
+worth_a_pass(Oid data)
+{
+	int64		live = DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples,
+														 ObjectIdGetDatum(data)));
+	int64		written = DatumGetInt64(DirectFunctionCall1(pg_stat_get_ins_since_vacuum,
+															ObjectIdGetDatum(data)));
+
+	return live < LARGE_ROLLUP || written * NEW_ONE_IN >= live;
+}
+
 /* Merge one rollup as its owner. */
 static void
 merge_rollup(const FoRollupIds *ids)
@@ -144,7 +173,8 @@ merge_rollup(const FoRollupIds *ids)
 	Oid			user;
 	int			security;
 
-	if (get_rel_name(ids->view) == NULL || get_rel_name(ids->data) == NULL)
+	if (get_rel_name(ids->view) == NULL || get_rel_name(ids->data) == NULL ||
+		!worth_a_pass(ids->data))
 		return;
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(fo_rollup_owner(ids->view), security |
@@ -207,6 +237,7 @@ fo_rollup_worker_init(void)
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;
+	preloaded = true;
 	describe_worker(&worker, "filteropt rollup merge launcher",
 					"fo_rollup_launcher_main");
 	worker.bgw_restart_time = 10;

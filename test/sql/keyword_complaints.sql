@@ -1,5 +1,6 @@
 -- What users of other filters complain of, and what happens here.
 SET search_path = public, filteropt;
+SET jit = off;
 
 -- found: the texts as matched, NULL for none.
 CREATE FUNCTION pg_temp.found(body text, keywords text[], fold text DEFAULT 'accent', allow text[] DEFAULT NULL)

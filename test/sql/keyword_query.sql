@@ -1,5 +1,6 @@
 -- Keyword sets in queries: columns, joins, plans, functions, indexes, workers.
 SET search_path = public, filteropt;
+SET jit = off;
 -- What parallel plans look like here does not depend on the size of the machine.
 SET max_parallel_workers_per_gather = 0;
 

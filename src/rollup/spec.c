@@ -236,10 +236,10 @@ add_rollup(FoBase *base, Relation rel, FoRollup *rollup)
 	base->maps[i] = NULL;
 	if (rollup->ids.base != base->relid)
 	{
-		Relation	parent = table_open(rollup->ids.base, NoLock);
+		Relation	parent = table_open(rollup->ids.base, AccessShareLock);
 		TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(parent));
 
-		table_close(parent, NoLock);
+		table_close(parent, AccessShareLock);
 		base->maps[i] = fo_build_attrmap(RelationGetDescr(rel), desc);
 		if (base->maps[i])
 		{

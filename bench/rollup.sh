@@ -132,7 +132,8 @@ loop()
 
 batches()
 {
-	local k=$([ -n "$quick" ] && echo 5 || echo 100) m
+	local k m
+	k=$([ -n "$quick" ] && echo 5 || echo 100)
 	m=$([ -n "$quick" ] && echo 20000 || echo 1000000)
 	local ten='(10000 * power(random(), 3))::int' all='(random() * 1000000)::int'
 	fresh

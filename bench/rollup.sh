@@ -156,52 +156,55 @@ batches()
 		WHERE id IN (SELECT id FROM TBL ORDER BY id LIMIT 1000)")" ''
 }
 
-# Microseconds of a query: the mean of many executions of a prepared statement.
-query_us()
+# Compare a query with that of the plain table, in turns: medians of the server's
+# CPU and of the latency, both in microseconds per query.
+compare_reads()
 {
-	printf '%s\n' "$1" >"$work/tmp/read.sql"
-	pgbench -n -M prepared -c 1 -T "$seconds" -f "$work/tmp/read.sql" postgres 2>/dev/null |
-		awk '/^latency average/ { print $4 * 1000 }'
+	local name=$1 r q
+	printf '%s\n' "$user" "SELECT * FROM plain $range;" >"$work/tmp/plain.sql"
+	printf '%s\n' "$user" "$2" >"$work/tmp/other.sql"
+	for q in plain other; do : >"$work/tmp/$q.out"; done
+	for ((r = 0; r < rounds; r++)); do
+		for q in plain other; do
+			bench_once read 1 "$work/tmp/$q.sql" >>"$work/tmp/$q.out"
+		done
+	done
+	for q in plain other; do
+		printf '%s %s ' "$(cut -d' ' -f2 "$work/tmp/$q.out" | median)" \
+			"$(cut -d' ' -f1 "$work/tmp/$q.out" | median)"
+	done | awk -v name="$name" '{
+		printf "%-32s plain %5.0f us CPU %6.0f us | %8.0f us CPU %8.0f us | %6.2f %6.2f times\n",
+			name, $1, 1e6 / $2, $3, 1e6 / $4, $3 / $1, $2 / $4 }'
 }
 
 reads()
 {
-	local user="\\set u random(1, 1000)" bare full raw one many
+	local user="\\set u random(1, 1000)" protocol=prepared
+	local range="WHERE user_id = :u AND date > '2024-03-01' ORDER BY date"
+	local set='SET filteropt.rollup_merge_at = 0'
 	make_table rollup
 	run -c "INSERT INTO rollup (user_id, event_type, created_at)
 		SELECT 1 + i % 1000, 'POST_SHOWN', '2024-03-31 00:00+00'::timestamptz - (i / 1000 % 90) * interval '1 day'
 		FROM generate_series(1, $rows) i"
 	add_rollup rollup
+	run -c "ALTER SYSTEM SET filteropt.rollup_merge_interval = 0" -c 'SELECT pg_reload_conf()' >/dev/null
 	run -c 'VACUUM ANALYZE rollup' -c 'VACUUM ANALYZE stats_rollup_data' -c 'DROP TABLE IF EXISTS plain' \
 		-c 'CREATE TABLE plain AS TABLE stats_rollup' -c 'ALTER TABLE plain ADD PRIMARY KEY (user_id, date)' \
 		-c 'VACUUM ANALYZE plain' 2>/dev/null
-	local range="WHERE user_id = :u AND date > '2024-03-01' ORDER BY date"
-	bare=$(query_us "$user
-SELECT * FROM plain $range;")
-	full=$(query_us "$user
-SELECT * FROM stats_rollup $range;")
-	raw=$(query_us "$user
-SELECT user_id, date(created_at AT TIME ZONE 'UTC'), count(*), sum(CASE WHEN event_type = 'POST_SHOWN' THEN 1 ELSE 0 END)
-FROM rollup WHERE user_id = :u AND created_at > '2024-03-01' GROUP BY 1, 2 ORDER BY 2;")
-	# A backlog in today's group, then one in every group of the user.
-	run -c 'SET filteropt.rollup_merge_at = 0' -c "DO \$\$ BEGIN FOR i IN 1..24 LOOP
+	printf '30 days of a user out of %s base rows, prepared, beside a plain table by primary key\n' "$rows"
+	compare_reads 'merged' "SELECT * FROM stats_rollup $range;"
+	compare_reads 'raw aggregate, its index' "SELECT user_id, date(created_at AT TIME ZONE 'UTC'), count(*),
+ sum(CASE WHEN event_type = 'POST_SHOWN' THEN 1 ELSE 0 END) FROM rollup
+ WHERE user_id = :u AND created_at > '2024-03-01' GROUP BY 1, 2 ORDER BY 2;"
+	run -c "$set" -c "DO \$\$ BEGIN FOR i IN 1..24 LOOP
 		INSERT INTO rollup (user_id, event_type, created_at) SELECT u, 'POST_SHOWN', '2024-03-31 00:00+00' FROM generate_series(1, 1000) u;
 		COMMIT; END LOOP; END \$\$" -c 'VACUUM ANALYZE stats_rollup_data'
-	one=$(query_us "$user
-SELECT * FROM stats_rollup $range;")
-	run -c 'SET filteropt.rollup_merge_at = 0' -c "DO \$\$ BEGIN FOR i IN 1..8 LOOP
+	compare_reads '24 pending today' "SELECT * FROM stats_rollup $range;"
+	run -c "$set" -c "DO \$\$ BEGIN FOR i IN 1..24 LOOP
 		INSERT INTO rollup (user_id, event_type, created_at) SELECT u, 'POST_SHOWN', d FROM generate_series(1, 1000) u,
 			generate_series('2024-03-02 00:00+00'::timestamptz, '2024-03-30 00:00+00', '1 day') d;
 		COMMIT; END LOOP; END \$\$" -c 'VACUUM ANALYZE stats_rollup_data'
-	many=$(query_us "$user
-SELECT * FROM stats_rollup $range;")
-	awk -v b="$bare" -v f="$full" -v r="$raw" -v o="$one" -v m="$many" -v rows="$rows" 'BEGIN {
-		printf "30 days of a user, %d base rows, prepared, round trip included\n", rows
-		printf "plain table, primary key        %8.0f us\n", b
-		printf "rollup, merged                  %8.0f us  %.2f times\n", f, f / b
-		printf "rollup, 24 pending today        %8.0f us  %.2f times\n", o, o / b
-		printf "rollup, 8 pending in each group %8.0f us  %.2f times\n", m, m / b
-		printf "raw aggregate, its index        %8.0f us  %.0f times the merged rollup\n", r, r / f }'
+	compare_reads '24 pending in each of 30 groups' "SELECT * FROM stats_rollup $range;"
 	[ "$(run -c "SELECT count(*) FROM filteropt.rollup_check('stats_rollup')")" = 0 ] || die 'rollup is wrong'
 }
 

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 
 #include "keyword/keyword.h"
+#include "rollup/rollup.h"
 
 PG_MODULE_MAGIC;
 
@@ -17,4 +18,5 @@ void
 _PG_init(void)
 {
 	fo_keyword_init();
+	fo_rollup_init();
 }

@@ -1,0 +1,55 @@
+/*
+ * compat_query.h
+ *		Differences between PostgreSQL 14 and 18 in parse analysis, attribute
+ *		maps and ownership checks.
+ */
+#ifndef FO_COMPAT_QUERY_H
+#define FO_COMPAT_QUERY_H
+
+#include "base/compat.h"
+
+#include "access/attmap.h"
+#include "catalog/pg_class.h"
+#include "optimizer/optimizer.h"
+#include "parser/analyze.h"
+#include "utils/acl.h"
+
+/* Parse analysis without parameters got a name of its own in 15. */
+#if PG_VERSION_NUM >= 150000
+#define fo_parse_analyze(raw, text) \
+	parse_analyze_fixedparams(raw, text, NULL, 0, NULL)
+#else
+#define fo_parse_analyze(raw, text) parse_analyze(raw, text, NULL, 0, NULL)
+#endif
+
+/* From 18 on, grouped expressions are columns of a range table entry. */
+#if PG_VERSION_NUM >= 180000
+static inline Query *
+fo_plain_groups(Query *query)
+{
+	if (query->hasGroupRTE)
+	{
+		query->targetList = (List *)
+			flatten_group_exprs(NULL, query, (Node *) query->targetList);
+		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+		query->rtable = list_truncate(query->rtable,
+									  list_length(query->rtable) - 1);
+		query->hasGroupRTE = false;
+	}
+	return query;
+}
+#else
+#define fo_plain_groups(query) (query)
+#endif
+
+/* Ownership checks became one function in 16. */
+#if PG_VERSION_NUM >= 160000
+#define fo_owns_relation(relid, role) \
+	object_ownercheck(RelationRelationId, relid, role)
+#define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out, false)
+#else
+#define fo_owns_relation(relid, role) pg_class_ownercheck(relid, role)
+#define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out)
+#endif
+
+#endif							/* FO_COMPAT_QUERY_H */

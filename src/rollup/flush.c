@@ -1,0 +1,210 @@
+/*
+ * flush.c
+ *		Write deltas as rows of the data table.
+ *
+ * Rows are appended below the executor: no plan, no snapshot, no trigger, no
+ * privilege of the writing user, and above all no lock that another writer could
+ * wait for: the table has no unique index.  What is inserted is an ordinary
+ * MVCC row with its own WAL, so rollback, crash, replication and two-phase
+ * commit need no code here.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "rollup/delta.h"
+#include "rollup/merge.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Rows formed and inserted together. */
+#define BATCH_ROWS	200
+
+/* The open data table and its indexes. */
+typedef struct Target
+{
+	Relation	rel;
+	int			nindexes;
+	Relation   *indexes;
+	IndexInfo **infos;
+	EState	   *estate;			/* only for indexes on expressions */
+} Target;
+
+/* Open the data table and its indexes for insertion; false if it is gone. */
+static bool
+open_target(Target *target, Oid data)
+{
+	List	   *oids;
+	ListCell   *lc;
+
+	target->rel = try_table_open(data, RowExclusiveLock);
+	if (target->rel == NULL)
+		return false;
+	oids = RelationGetIndexList(target->rel);
+	target->nindexes = 0;
+	target->estate = NULL;
+	target->indexes = palloc(sizeof(Relation) * (list_length(oids) + 1));
+	target->infos = palloc(sizeof(IndexInfo *) * (list_length(oids) + 1));
+	foreach(lc, oids)
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+
+		if (info->ii_Expressions || info->ii_Predicate)
+		{
+			if (target->estate == NULL)
+				target->estate = CreateExecutorState();
+		}
+		target->indexes[target->nindexes] = index;
+		target->infos[target->nindexes++] = info;
+	}
+	return true;
+}
+
+/* Close them; the locks stay until the end of the transaction. */
+static void
+close_target(Target *target)
+{
+	for (int i = 0; i < target->nindexes; i++)
+		index_close(target->indexes[i], NoLock);
+	table_close(target->rel, NoLock);
+	if (target->estate)
+		FreeExecutorState(target->estate);
+}
+
+/* Does a partial index take the row? */
+static bool
+index_takes(Target *target, IndexInfo *info, TupleTableSlot *slot)
+{
+	ExprContext *econtext;
+
+	if (info->ii_Predicate == NIL || target->estate == NULL)
+		return true;
+	econtext = GetPerTupleExprContext(target->estate);
+	econtext->ecxt_scantuple = slot;
+	if (info->ii_PredicateState == NULL)
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate,
+												  target->estate);
+	return ExecQual(info->ii_PredicateState, econtext);
+}
+
+/* Insert the index entries of a row just inserted. */
+static void
+index_row(Target *target, TupleTableSlot *slot)
+{
+	for (int i = 0; i < target->nindexes; i++)
+	{
+		IndexInfo  *info = target->infos[i];
+		Datum		values[INDEX_MAX_KEYS];
+		bool		nulls[INDEX_MAX_KEYS];
+
+		if (!info->ii_ReadyForInserts)
+			continue;
+		if (target->estate)
+		{
+			ResetPerTupleExprContext(target->estate);
+			GetPerTupleExprContext(target->estate)->ecxt_scantuple = slot;
+		}
+		if (!index_takes(target, info, slot))
+			continue;
+		FormIndexDatum(info, slot, target->estate, values, nulls);
+		index_insert(target->indexes[i], values, nulls, &slot->tts_tid,
+					 target->rel, UNIQUE_CHECK_NO, false, info);
+	}
+}
+
+/* Put a delta into a slot of the data table. */
+static void
+fill_slot(FoRollup *rollup, TupleTableSlot *slot, const FoDelta *delta)
+{
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, delta->values, sizeof(Datum) * rollup->natts);
+	memcpy(slot->tts_isnull, delta->nulls, sizeof(bool) * rollup->natts);
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Order deltas roughly as the index does, for locality of its pages. */
+static int
+compare_deltas(const void *a, const void *b)
+{
+	const FoDelta *da = *(FoDelta *const *) a;
+	const FoDelta *db = *(FoDelta *const *) b;
+	int64		va = (int64) da->values[0];
+	int64		vb = (int64) db->values[0];
+
+	return va < vb ? -1 : va > vb;
+}
+
+/* Insert many rows in batches. */
+static void
+write_batches(FoRollup *rollup, Target *target, FoDelta **deltas, int ndeltas,
+			  CommandId cid)
+{
+	TupleTableSlot *slots[BATCH_ROWS];
+	int			nslots = Min(ndeltas, BATCH_ROWS);
+
+	for (int i = 0; i < nslots; i++)
+		slots[i] = table_slot_create(target->rel, NULL);
+	for (int start = 0; start < ndeltas; start += BATCH_ROWS)
+	{
+		int			n = Min(BATCH_ROWS, ndeltas - start);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < n; i++)
+			fill_slot(rollup, slots[i], deltas[start + i]);
+		table_multi_insert(target->rel, slots, n, cid, 0, NULL);
+		for (int i = 0; i < n; i++)
+			index_row(target, slots[i]);
+	}
+	for (int i = 0; i < nslots; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+}
+
+/*
+ * Append deltas to the data table of a rollup, visible from the command after
+ * cid.  With "merge", now and then merge a group that was written to.  Leaks
+ * into the current memory context.  Cost: one heap and one index insertion per
+ * delta.
+ */
+void
+fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
+				bool merge)
+{
+	Target		target;
+	bool		pushed;
+
+	/* Dropped by this very transaction: nothing left to maintain. */
+	if (!open_target(&target, rollup->ids.data))
+		return;
+	/* Toasting wants a snapshot, which is gone before commit. */
+	pushed = OidIsValid(target.rel->rd_rel->reltoastrelid) &&
+		!HaveRegisteredOrActiveSnapshot();
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	if (ndeltas == 1)
+	{
+		TupleTableSlot *slot = table_slot_create(target.rel, NULL);
+
+		fill_slot(rollup, slot, deltas[0]);
+		table_tuple_insert(target.rel, slot, cid, 0, NULL);
+		index_row(&target, slot);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	else
+	{
+		if (rollup->layout->ngroups > 0 && rollup->typbyval[0])
+			qsort(deltas, ndeltas, sizeof(FoDelta *), compare_deltas);
+		write_batches(rollup, &target, deltas, ndeltas, cid);
+	}
+	if (merge)
+		fo_rollup_merge_some(rollup, target.rel, deltas, ndeltas);
+	if (pushed)
+		PopActiveSnapshot();
+	close_target(&target);
+}

@@ -1,0 +1,539 @@
+/*
+ * merge.c
+ *		Merge partial rows: several rows of one group become one.
+ *
+ * A merge deletes partial rows that its snapshot sees and inserts their
+ * combination, in one transaction.  A reader's snapshot holds either the old
+ * rows or the new one: whoever committed before the merge's snapshot is also
+ * visible to every snapshot that sees the merge.  Example, group (7, May 1):
+ *		rows before: n=120 | n=1 | n=1 | n=-1 (uncommitted)
+ *		after:       n=122            | n=-1 (uncommitted)
+ *
+ * Locks: none that a writer could wait for.  A row that another transaction is
+ * deleting is skipped.  Merges exclude rebuilds by a lock of their own on the
+ * data table (fo_rollup_lock: merges share it, a rebuild has it alone), which
+ * merges only try.
+ *
+ * A group whose extreme or floating-point sum is in doubt is recomputed from the
+ * base table under the same snapshot, by rollup_merge and the worker only.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/nbtree.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "rollup/merge.h"
+#include "rollup/recompute.h"
+#include "rollup/settings.h"
+#include "rollup/worker.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Partial rows of one group that are merged at once. */
+#define MAX_RUN			4096
+
+/*
+ * A committing writer looks at the group of one in so many of its deltas: the
+ * first number, but up to the second in large transactions.
+ */
+#define CHECK_ONE_IN	16
+#define CHECK_FEW_IN	128
+
+/* With the worker at work, writers only merge groups so many times as long. */
+#define PATIENCE		8
+
+/* The rows of one group that the snapshot sees. */
+typedef struct Run
+{
+	int			nrows;
+	bool		complete;		/* all of them are here */
+	HeapTuple  *rows;
+} Run;
+
+/* What a merge works on. */
+typedef struct Merge
+{
+	FoRollup   *rollup;
+	Relation	data;
+	Relation	index;			/* on the group columns; NULL without any */
+	Snapshot	snapshot;
+	bool		recompute;		/* may query the base table */
+	TupleTableSlot *slot;
+	MemoryContext cxt;			/* of one group */
+	int64		merged;			/* rows removed so far */
+} Merge;
+
+/*
+ * Take the lock between merges (ShareLock) and rebuilds (ExclusiveLock) of a
+ * rollup until the end of the transaction.  Nobody else uses it.
+ */
+bool
+fo_rollup_lock(Oid data, LOCKMODE mode, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationRelationId, data, 1);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Does the index lead with exactly the group columns, in order? */
+static bool
+is_group_index(Relation index, int ngroups)
+{
+	if (index->rd_rel->relam != BTREE_AM_OID || !index->rd_index->indisvalid ||
+		RelationGetIndexPredicate(index) != NIL ||
+		index->rd_index->indnkeyatts != ngroups)
+		return false;
+	for (int i = 0; i < ngroups; i++)
+	{
+		if (index->rd_index->indkey.values[i] != i + 1)
+			return false;
+	}
+	return true;
+}
+
+/* Open the index on the group columns; NULL if there is none. */
+static Relation
+open_group_index(Relation data, int ngroups)
+{
+	ListCell   *lc;
+
+	if (ngroups == 0)
+		return NULL;
+	foreach(lc, RelationGetIndexList(data))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (is_group_index(index, ngroups))
+			return index;
+		index_close(index, AccessShareLock);
+	}
+	return NULL;
+}
+
+/* Make the scan key "column i equals the value", or "is null". */
+static void
+equality_key(ScanKey key, Relation index, int i, Datum value, bool isnull)
+{
+	Oid			type = index->rd_opcintype[i];
+	Oid			op = get_opfamily_member(index->rd_opfamily[i], type, type,
+										 BTEqualStrategyNumber);
+
+	if (isnull)
+		ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, i + 1,
+							   InvalidStrategy, InvalidOid, InvalidOid,
+							   InvalidOid, (Datum) 0);
+	else
+		ScanKeyEntryInitialize(key, 0, i + 1, BTEqualStrategyNumber, type,
+							   index->rd_indcollation[i], get_opcode(op), value);
+}
+
+/* The combination of partial rows, starting from nothing. */
+static FoDelta *
+combine_rows(Merge *merge, HeapTuple *rows, int nrows)
+{
+	FoRollup   *rollup = merge->rollup;
+	TupleDesc	desc = RelationGetDescr(merge->data);
+	Datum	   *values = palloc(sizeof(Datum) * rollup->natts);
+	bool	   *nulls = palloc(sizeof(bool) * rollup->natts);
+	FoDelta    *sum = palloc0(sizeof(FoDelta));
+
+	sum->values = palloc(sizeof(Datum) * rollup->natts);
+	sum->nulls = palloc(sizeof(bool) * rollup->natts);
+	fo_rollup_init_partials(rollup, sum->values, sum->nulls);
+	for (int i = 0; i < nrows; i++)
+	{
+		heap_deform_tuple(rows[i], desc, values, nulls);
+		fo_rollup_combine(rollup, sum->values, sum->nulls, values, nulls);
+	}
+	memcpy(sum->values, values, sizeof(Datum) * rollup->layout->ngroups);
+	memcpy(sum->nulls, nulls, sizeof(bool) * rollup->layout->ngroups);
+	return sum;
+}
+
+/*
+ * Forget removed values that cannot matter: one less extreme than an extreme
+ * that is still there.  Returns whether the group is in doubt afterwards.
+ */
+static bool
+settle_doubts(FoRollup *rollup, FoDelta *sum)
+{
+	FoLayout   *layout = rollup->layout;
+	bool		doubt = false;
+
+	for (int i = 0; i < layout->naggs; i++)
+	{
+		FoAgg	   *agg = &layout->aggs[i];
+		int			best = layout->ngroups + agg->main;
+		int			gone = layout->ngroups + agg->doubt;
+
+		if (agg->doubt < 0)
+			continue;
+		if (agg->kind != FO_AGG_EXTREME)
+			doubt |= DatumGetInt64(sum->values[gone]) != 0;
+		else if (!sum->nulls[gone])
+		{
+			FoColumn   *column = &layout->columns[agg->main];
+
+			if (!sum->nulls[best] &&
+				DatumGetBool(FunctionCall2Coll(&rollup->better[agg->main],
+											   column->collation,
+											   sum->values[best],
+											   sum->values[gone])))
+				sum->nulls[gone] = true;
+			else
+				doubt = true;
+		}
+	}
+	return doubt;
+}
+
+/* Delete those rows that nobody else is deleting; returns how many. */
+static int
+delete_rows(Merge *merge, Run *run)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+	int			kept = 0;
+
+	for (int i = 0; i < run->nrows; i++)
+	{
+		TM_FailureData failure;
+		TM_Result	result;
+
+		result = table_tuple_delete(merge->data, &run->rows[i]->t_self, cid,
+									merge->snapshot, InvalidSnapshot, false,
+									&failure, false);
+		if (result == TM_Ok)
+			run->rows[kept++] = run->rows[i];
+		else
+			run->complete = false;
+	}
+	return kept;
+}
+
+/* Replace the rows of a run by their combination, or by a recomputed row. */
+static void
+merge_run(Merge *merge, Run *run)
+{
+	FoRollup   *rollup = merge->rollup;
+	int			ngroups = rollup->layout->ngroups;
+	int			deleted = delete_rows(merge, run);
+	FoDelta    *sum;
+	bool		doubt;
+	int64		n;
+
+	if (deleted == 0)
+		return;
+	sum = combine_rows(merge, run->rows, deleted);
+	doubt = settle_doubts(rollup, sum);
+	n = DatumGetInt64(sum->values[ngroups]);
+	merge->merged += deleted;
+	if (run->complete && n == 0)
+		return;
+	if (run->complete && doubt && merge->recompute)
+		sum = fo_rollup_recompute(rollup, sum, merge->snapshot);
+	fo_rollup_write(rollup, &sum, 1, GetCurrentCommandId(true), false);
+	merge->merged--;
+}
+
+/* Collect the slot's row into the run. */
+static void
+collect(Merge *merge, Run *run)
+{
+	if (run->rows == NULL)
+		run->rows = palloc(sizeof(HeapTuple) * MAX_RUN);
+	run->rows[run->nrows++] = ExecCopySlotHeapTuple(merge->slot);
+}
+
+/* Merge the one group of the delta if it has at least so many rows. */
+static void
+merge_group(Merge *merge, const FoDelta *delta, int at_least)
+{
+	ScanKeyData keys[INDEX_MAX_KEYS];
+	int			nkeys = merge->rollup->layout->ngroups;
+	MemoryContext old = MemoryContextSwitchTo(merge->cxt);
+	IndexScanDesc scan;
+	Run			run = {0, true, NULL};
+
+	for (int i = 0; i < nkeys; i++)
+		equality_key(&keys[i], merge->index, i, delta->values[i],
+					 delta->nulls[i]);
+	scan = index_beginscan(merge->data, merge->index, merge->snapshot, nkeys, 0);
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while (run.nrows < MAX_RUN &&
+		   index_getnext_slot(scan, ForwardScanDirection, merge->slot))
+		collect(merge, &run);
+	if (run.nrows == MAX_RUN)
+		run.complete = false;
+	ExecClearTuple(merge->slot);
+	index_endscan(scan);
+	if (run.nrows >= at_least)
+		merge_run(merge, &run);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(merge->cxt);
+}
+
+/*
+ * The snapshot for maintenance: the newest one, or that of the transaction where
+ * the transaction must not see anything newer.
+ */
+Snapshot
+fo_rollup_snapshot(void)
+{
+	return IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+		GetLatestSnapshot();
+}
+
+/* Prepare a merge; false when it should not happen now. */
+static bool
+begin_merge(Merge *merge, FoRollup *rollup, Relation data, bool recompute)
+{
+	int			ngroups = rollup->layout->ngroups;
+
+	merge->rollup = rollup;
+	merge->data = data;
+	merge->recompute = recompute;
+	merge->merged = 0;
+	merge->index = open_group_index(data, ngroups);
+	if (merge->index == NULL && ngroups > 0)
+		return false;
+	PushActiveSnapshot(fo_rollup_snapshot());
+	merge->snapshot = GetActiveSnapshot();
+	merge->slot = table_slot_create(data, NULL);
+	merge->cxt = AllocSetContextCreate(CurrentMemoryContext,
+									   "filteropt rollup merge",
+									   ALLOCSET_DEFAULT_SIZES);
+	return true;
+}
+
+/* Release what begin_merge took. */
+static void
+end_merge(Merge *merge)
+{
+	ExecDropSingleTupleTableSlot(merge->slot);
+	PopActiveSnapshot();
+	MemoryContextDelete(merge->cxt);
+	if (merge->index)
+		index_close(merge->index, NoLock);
+}
+
+/* Pick randomly, about one in so many (xorshift; quality is no matter). */
+static bool
+picked(int one_in)
+{
+	static uint32 state = 0;
+
+	if (state == 0)
+		state = (uint32) MyProcPid | 1;
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state % one_in == 0;
+}
+
+/* Does a run deserve work: several rows, a dead group, or one in doubt? */
+static bool
+worth_merging(Merge *merge, Run *run)
+{
+	FoDelta    *sum;
+
+	if (run->nrows != 1)
+		return run->nrows > 1;
+	sum = combine_rows(merge, run->rows, 1);
+	return DatumGetInt64(sum->values[merge->rollup->layout->ngroups]) == 0 ||
+		settle_doubts(merge->rollup, sum);
+}
+
+/* Collect all rows of a rollup without groups, which needs no index. */
+static void
+merge_only_group(Merge *merge, int at_least)
+{
+	MemoryContext old = MemoryContextSwitchTo(merge->cxt);
+	TableScanDesc scan = table_beginscan(merge->data, merge->snapshot, 0, NULL);
+	Run			run = {0, true, NULL};
+
+	while (run.nrows < MAX_RUN &&
+		   table_scan_getnextslot(scan, ForwardScanDirection, merge->slot))
+		collect(merge, &run);
+	if (run.nrows == MAX_RUN)
+		run.complete = false;
+	ExecClearTuple(merge->slot);
+	table_endscan(scan);
+	if (run.nrows >= at_least ||
+		(merge->recompute && worth_merging(merge, &run)))
+		merge_run(merge, &run);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(merge->cxt);
+}
+
+/*
+ * After deltas were written at the end of a transaction: look at a random few of
+ * their groups, and merge those with many rows.  So a group with k unmerged rows
+ * is merged by the next writer with probability 1/CHECK_ONE_IN, and backlog
+ * stays bounded without any worker and without any shared state.  With the
+ * worker, which merges many rows at less cost, writers only keep the groups
+ * short that grow faster than it comes around.
+ */
+void
+fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
+					 int ndeltas)
+{
+	Merge		merge;
+	bool		begun = false;
+	int			one_in = Min(Max(ndeltas, CHECK_ONE_IN), CHECK_FEW_IN);
+	int			at_least = fo_rollup_merge_at;
+
+	if (at_least <= 0)
+		return;
+	if (fo_rollup_worker_runs())
+	{
+		one_in = CHECK_FEW_IN;
+		at_least *= PATIENCE;
+	}
+	for (int i = 0; i < ndeltas; i++)
+	{
+		if (!picked(one_in))
+			continue;
+		if (!begun)
+		{
+			if (!fo_rollup_lock(rollup->ids.data, ShareLock, false))
+				return;
+			begun = begin_merge(&merge, rollup, data, false);
+			if (!begun)
+				return;
+		}
+		if (rollup->layout->ngroups == 0)
+			merge_only_group(&merge, at_least);
+		else
+			merge_group(&merge, deltas[i], at_least);
+	}
+	if (begun)
+		end_merge(&merge);
+}
+
+/* Is the slot's row of the same group as the row, in the index's order? */
+static bool
+same_group(Merge *merge, HeapTuple row, TupleTableSlot *slot)
+{
+	TupleDesc	desc = RelationGetDescr(merge->data);
+
+	for (int i = 0; i < merge->rollup->layout->ngroups; i++)
+	{
+		bool		nulla,
+					nullb;
+		Datum		a = heap_getattr(row, i + 1, desc, &nulla);
+		Datum		b = slot_getattr(slot, i + 1, &nullb);
+
+		if (nulla != nullb)
+			return false;
+		if (!nulla &&
+			DatumGetInt32(FunctionCall2Coll(index_getprocinfo(merge->index, i + 1,
+															  BTORDER_PROC),
+											merge->index->rd_indcollation[i],
+											a, b)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* End a run in a pass over all groups; the next row may continue the group. */
+static void
+end_run(Merge *merge, Run *run, bool split)
+{
+	if (split)
+		run->complete = false;
+	if (worth_merging(merge, run))
+		merge_run(merge, run);
+	run->nrows = 0;
+	run->rows = NULL;
+	run->complete = !split;
+	MemoryContextReset(merge->cxt);
+}
+
+/*
+ * Look at every group once, in the order of the index.  The scan keeps memory of
+ * its own, so only the rows of a group live in the context that is reset.
+ */
+static void
+merge_groups(Merge *merge)
+{
+	MemoryContext old = CurrentMemoryContext;
+	IndexScanDesc scan;
+	Run			run = {0, true, NULL};
+
+	scan = index_beginscan(merge->data, merge->index, merge->snapshot, 0, 0);
+	index_rescan(scan, NULL, 0, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(merge->cxt);
+		if (run.nrows > 0 && !same_group(merge, run.rows[0], merge->slot))
+			end_run(merge, &run, false);
+		else if (run.nrows == MAX_RUN)
+			end_run(merge, &run, true);
+		collect(merge, &run);
+		MemoryContextSwitchTo(old);
+	}
+	ExecClearTuple(merge->slot);
+	MemoryContextSwitchTo(merge->cxt);
+	end_run(merge, &run, false);
+	MemoryContextSwitchTo(old);
+	index_endscan(scan);
+}
+
+/* One pass of fo_rollup_merge_all; returns the number of rows saved. */
+static int64
+merge_pass(FoRollup *rollup, Relation data)
+{
+	Merge		merge;
+
+	if (!begin_merge(&merge, rollup, data, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("rollup table \"%s\" has no index on its group columns",
+						RelationGetRelationName(data)),
+				 errhint("Call filteropt.rollup_drop and rollup_create again.")));
+	if (merge.index)
+		merge_groups(&merge);
+	else
+		merge_only_group(&merge, 2);
+	end_merge(&merge);
+	CommandCounterIncrement();
+	return merge.merged;
+}
+
+/*
+ * Merge every group of a rollup, recompute what is in doubt; one transaction,
+ * cancellable.  Returns the number of partial rows saved; -1 if a rebuild is
+ * running.
+ */
+int64
+fo_rollup_merge_all(FoRollup *rollup)
+{
+	Relation	data;
+	int64		total = 0;
+	int64		saved;
+
+	if (!fo_rollup_lock(rollup->ids.data, ShareLock, false))
+		return -1;
+	fo_rollup_flush(NULL, false);
+	CommandCounterIncrement();
+	data = table_open(rollup->ids.data, RowExclusiveLock);
+	do
+	{
+		saved = merge_pass(rollup, data);
+		total += saved;
+	} while (saved >= MAX_RUN - 1);
+	table_close(data, NoLock);
+	return total;
+}

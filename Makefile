@@ -1,21 +1,120 @@
-# filteropt: see README.md. The version is written once, in filteropt.control.
+# filteropt: see README.md. "make help" lists the targets.
 EXTENSION  = filteropt
+
+# The version is written once, in filteropt.control.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" filteropt.control)
 
-# Order of the parts of the install script, and of nothing else.
+# The features: a directory of src/ each, and a part of the install script
+# each, concatenated in this order.
 FEATURES = base keyword
 
+# What "make" is asked for besides building: each is a script that works on a
+# copy of the tree, installs what it misses and never touches a cluster that
+# exists.  pgxs.mk has a "check" of its own that says only "not supported", so
+# it is not read when one of these is asked for.
+HOUSE = help deps check check-assert demo bench unit fuzz lint format dist
+
+ifneq ($(filter $(HOUSE),$(or $(MAKECMDGOALS),all)),)
+
+# Settings given on the command line reach the scripts by the environment.
+export PG_CONFIG BENCH FUZZ_SECONDS SUITES TESTS FEATURES
+.PHONY: $(MAKECMDGOALS)
+.NOTPARALLEL:
+
+help:
+	@sed -n '/^## /s///p' Makefile
+
+$(filter-out help,$(HOUSE)):
+	@scripts/$@
+
+# The other goals of a mixed command, such as "make clean check".
+$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+	@$(MAKE) --no-print-directory $@
+
+else
+
 MODULE_big = filteropt
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c $(FEATURES:%=src/%/*.c)))
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
+	$(FEATURES:%=src/%/*.c)))
+DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql
 
-PG_CPPFLAGS = -I$(CURDIR)/src
+# -MMD -MP: pgxs.mk tracks no header when the server was not built to.
+PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
 SHLIB_LINK = -lutf8proc
 
+# Bitcode would serve only to inline our functions into JIT code, and costs
+# a build dependency on the very clang that the server was built with.
+override with_llvm = no
+
+# "make installcheck": the extension is installed, a server runs (the PG*
+# environment variables say where), and pg_prove finds PG_CONFIG's programs.
+# pg_regress looks for inputs in ./sql, which holds the parts of the install
+# script, before test/sql: no test may be named like a part.
+REGRESS = $(or $(TESTS),$(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))))
+REGRESS_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
+ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
+NO_INSTALLCHECK = 1
+
+EXTRA_CLEAN = $(OBJS:.o=.d) .buildflags build stage results output_iso \
+	tmp_check log regression.diffs regression.out
+
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-with_llvm = no
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error no PostgreSQL server headers: "$(PG_CONFIG) --pgxs" names no file. \
+Run "make deps", or set PG_CONFIG)
+endif
 include $(PGXS)
 
-sql/filteropt--$(EXTVERSION).sql: $(FEATURES:%=sql/%.sql)
-	cat $^ > $@
+# Objects of another server, other flags or another version are built anew.
+BUILDFLAGS := $(strip $(subst ",,$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)))
+ifneq ($(strip $(shell cat .buildflags 2>/dev/null)),$(BUILDFLAGS))
+$(shell echo '$(BUILDFLAGS)' > .buildflags)
+endif
+$(OBJS): .buildflags
+
+sql/filteropt--$(EXTVERSION).sql: $(FEATURES:%=sql/%.sql) Makefile filteropt.control
+	cat $(FEATURES:%=sql/%.sql) > $@
+
+.PHONY: installcheck installcheck-sql installcheck-isolation installcheck-tap
+installcheck:
+	$(MAKE) installcheck-sql
+	$(MAKE) installcheck-isolation
+	$(MAKE) installcheck-tap
+
+installcheck-sql:
+	$(if $(REGRESS),$(pg_regress_installcheck) $(REGRESS_OPTS) \
+		--dbname=contrib_regression $(REGRESS))
+
+installcheck-isolation:
+	$(if $(ISOLATION),$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) \
+		--dbname=isolation_regression $(ISOLATION))
+
+# TAP tests make clusters of their own, with PG_CONFIG's programs.
+installcheck-tap: PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
+installcheck-tap: PG_PROVE_FLAGS += -I test/t
+installcheck-tap:
+	$(if $(PROVE_TESTS),$(prove_installcheck))
+
+-include $(OBJS:.o=.d)
+
+endif
+
+## make                       build the extension for PG_CONFIG's server
+## make install               install it there (DESTDIR= is honoured)
+## make installcheck          test an installed extension in a running server
+## make deps                  install the Debian packages that are missing
+## make check                 everything tested, in a private cluster
+##                            (SUITES="unit sql isolation tap", TESTS="a b")
+## make check-assert          the same against a server with assertions
+## make unit                  tests of src/core under ASan and UBSan
+## make fuzz FUZZ_SECONDS=60  fuzz targets of src/core, so long each
+## make bench [BENCH=name]    benchmarks beside peers and floors
+## make demo                  a feed filtered, shown in the terminal
+## make lint                  include rules, symbols, warnings, style
+## make format                lay the sources out as "make lint" wants them
+## make dist                  a source archive for PGXN
+## make clean                 remove what was built

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "cache/cache.h"
 #include "keyword/keyword.h"
 
 PG_MODULE_MAGIC;
@@ -17,4 +18,5 @@ void
 _PG_init(void)
 {
 	fo_keyword_init();
+	fo_cache_init();
 }

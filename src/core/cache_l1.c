@@ -50,7 +50,7 @@ floor_power(uint64_t n)
  * `bytes` is below FO_L1_MIN_BYTES.
  */
 FoL1 *
-fo_l1_init(void *memory, size_t bytes, FoCacheSeed seed)
+fo_l1_init(void *memory, size_t bytes)
 {
 	FoL1	   *l1 = memory;
 	size_t		at = align64(sizeof(FoL1));
@@ -60,7 +60,6 @@ fo_l1_init(void *memory, size_t bytes, FoCacheSeed seed)
 		return NULL;
 	memset(l1, 0, sizeof(FoL1));
 	l1->bytes = bytes;
-	l1->seed = seed;
 	l1->page_bytes = floor_power(bytes / 128);
 	if (l1->page_bytes > 256 * 1024)
 		l1->page_bytes = 256 * 1024;
@@ -85,16 +84,6 @@ fo_l1_init(void *memory, size_t bytes, FoCacheSeed seed)
 	atomic_store(&l1->sample_mask, fo_l1_adapt(l1)->sample_mask);
 	fo_l1_log_init(l1);
 	return l1;
-}
-
-/* Hash of a key and its owner, with the seed of this cache. */
-uint64_t
-fo_l1_hash(const FoL1 *l1, const FoL1Owner *owner, const char *key, uint32_t len)
-{
-	uint64_t	salt = ((uint64_t) owner->database << 32 | owner->resource) ^
-		fo_rotl64((uint64_t) owner->version << 32 | owner->role, 17);
-
-	return fo_cache_hash(&l1->seed, salt, key, len);
 }
 
 /* Largest entry (header, key and value) that is stored. */

@@ -39,6 +39,16 @@ typedef struct FoL1Key
 	uint32_t	len;
 } FoL1Key;
 
+/* Hash of a key and its owner, with the seed of a cache. */
+static inline uint64_t
+fo_l1_hash(const FoCacheSeed *seed, const FoL1Owner *owner, const char *key, uint32_t len)
+{
+	uint64_t	salt = ((uint64_t) owner->database << 32 | owner->resource) ^
+		fo_rotl64((uint64_t) owner->version << 32 | owner->role, 17);
+
+	return fo_cache_hash(seed, salt, key, len);
+}
+
 /* What is kept beside a value; the cache reads only `expires` and `account`. */
 typedef struct FoL1Meta
 {
@@ -80,8 +90,7 @@ typedef struct FoL1Totals
 /* Called under the bucket's lock just before an entry becomes visible. */
 typedef bool (*FoL1Guard) (void *arg);
 
-extern FoL1 *fo_l1_init(void *memory, size_t bytes, FoCacheSeed seed);
-extern uint64_t fo_l1_hash(const FoL1 *l1, const FoL1Owner *owner, const char *key, uint32_t len);
+extern FoL1 *fo_l1_init(void *memory, size_t bytes);
 extern uint32_t fo_l1_max_entry(const FoL1 *l1);
 extern bool fo_l1_find(FoL1 *l1, const FoL1Key *key, FoL1View *view);
 extern bool fo_l1_copy(const FoL1View *view, void *to);

@@ -60,7 +60,6 @@ typedef struct FoL1Queue
 struct FoL1
 {
 	size_t		bytes;
-	FoCacheSeed seed;
 	uint32_t	bucket_mask;
 	uint32_t	page_bytes;
 	uint32_t	npages;

@@ -12,12 +12,12 @@ FEATURES = base keyword cache
 # copy of the tree, installs what it misses and never touches a cluster that
 # exists.  pgxs.mk has a "check" of its own that says only "not supported", so
 # it is not read when one of these is asked for.
-HOUSE = help deps check check-assert demo bench unit fuzz lint format dist
+HOUSE = help deps check check-assert check-valgrind coverage demo bench unit fuzz lint format dist
 
 ifneq ($(filter $(HOUSE),$(or $(MAKECMDGOALS),all)),)
 
 # Settings given on the command line reach the scripts by the environment.
-export PG_CONFIG BENCH FUZZ_SECONDS SUITES TESTS FEATURES
+export PG_CONFIG BENCH BENCH_QUICK FUZZ_SECONDS SUITES TESTS RULES ASSERT_PG_CONFIG
 .PHONY: $(MAKECMDGOALS)
 .NOTPARALLEL:
 
@@ -86,17 +86,17 @@ installcheck:
 	$(MAKE) installcheck-tap
 
 installcheck-sql:
-	$(if $(REGRESS),$(pg_regress_installcheck) $(REGRESS_OPTS) \
-		--dbname=contrib_regression $(REGRESS))
+	$(if $(REGRESS),$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS))
 
 installcheck-isolation:
-	$(if $(ISOLATION),$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) \
-		--dbname=isolation_regression $(ISOLATION))
+	$(if $(ISOLATION),$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION))
 
 # TAP tests make clusters of their own, with PG_CONFIG's programs.
 installcheck-tap: PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
 installcheck-tap: PG_PROVE_FLAGS += -I test/t
 installcheck-tap:
+	$(if $(filter 0,$(shell id -u)),$(error TAP tests make clusters, \
+	which root cannot: run them as another user, or "make check"))
 	$(if $(PROVE_TESTS),$(prove_installcheck))
 
 -include $(OBJS:.o=.d)
@@ -110,11 +110,14 @@ endif
 ## make check                 everything tested, in a private cluster
 ##                            (SUITES="unit sql isolation tap", TESTS="a b")
 ## make check-assert          the same against a server with assertions
+## make check-valgrind        its SQL and isolation tests under valgrind
+## make coverage              what of the sources the suite reaches
 ## make unit                  tests of src/core under ASan and UBSan
 ## make fuzz FUZZ_SECONDS=60  fuzz targets of src/core, so long each
 ## make bench [BENCH=name]    benchmarks beside peers and floors
 ## make demo                  a feed filtered, shown in the terminal
 ## make lint                  include rules, symbols, warnings, style
+##                            (RULES="sources layout")
 ## make format                lay the sources out as "make lint" wants them
 ## make dist                  a source archive for PGXN
 ## make clean                 remove what was built

@@ -115,8 +115,10 @@ stage()
 		bindir=$work/pgsql/bin
 	fi
 	export PG_CONFIG
-	make -C "$work/tree" -s -j"$jobs" WERROR="${WERROR-1}" "PG_CONFIG=$PG_CONFIG" all
-	make -C "$work/tree" -s "PG_CONFIG=$PG_CONFIG" "${destdir[@]}" install
+	make -C "$work/tree" -s -j"$jobs" WERROR="${WERROR-1}" \
+		EXTRA_CFLAGS="${EXTRA_CFLAGS:-}" "PG_CONFIG=$PG_CONFIG" all
+	make -C "$work/tree" -s WERROR="${WERROR-1}" EXTRA_CFLAGS="${EXTRA_CFLAGS:-}" \
+		"PG_CONFIG=$PG_CONFIG" "${destdir[@]}" install
 	server_conf >"$work/server.conf"
 	give_to_server "$work"
 }

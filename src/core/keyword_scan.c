@@ -1,0 +1,406 @@
+/*
+ * keyword_scan.c
+ *		Finding the patterns of an engine in folded text.
+ *
+ * Whole words are found by one probe for each word of the text: where words
+ * begin and end comes from a bitmap, a hash of a word's bytes selects one bit
+ * of another; only what passes looks into the table.  Other patterns are found
+ * by their first bytes, at every position, the same way.  Sets that are not
+ * large have a sieve, by which the kernel thins the positions out first, 64 at
+ * a time.  Loops that decide something for each word or position do so without
+ * branches and leave a list of what passed to a second loop.
+ *
+ * Example: the set {cat, "hot dog"} and the text "the hot dog": the words
+ * "the", "hot" and "dog" are hashed; "hot" is in the table, and its bucket has
+ * "hot dog", which the text continues with.
+ */
+#include "core/keyword_scan.h"
+
+#include <string.h>
+
+#include "core/boundary.h"
+#include "core/disguise.h"
+
+#define LINEAR_BUCKET 4
+#define BATCH 256
+
+/* A class of the engine at work. */
+typedef struct Work
+{
+	const FoKeywordSet *set;
+	const FoPattern *patterns;
+	const FoClass *class;
+	const uint64_t *bitmap;
+	const FoSlot *slots;
+	const uint32_t *buckets;
+	uint32_t	slot_mask;
+	const FoField *field;
+} Work;
+
+/* Is the bit of a hash set in the bitmap of the class? */
+static inline bool
+may_occur(const Work *work, uint64_t hash)
+{
+	uint64_t	bit = hash >> work->class->bitmap_shift;
+
+	return work->bitmap[bit / 64] >> bit % 64 & 1;
+}
+
+/* Is the text at byte at equal to the pattern's bytes? */
+static inline bool
+same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
+{
+	const FoText *text = work->field->text;
+
+	return pattern->len <= text->len - at &&
+		memcmp(text->buf + at, fo_at(work->set, pattern->at), pattern->len) == 0;
+}
+
+/* Report the pattern, whose bytes are at byte at, if its surroundings allow it. */
+static bool
+report(const Work *work, const FoPattern *pattern, uint32_t at)
+{
+	const FoField *field = work->field;
+	const uint8_t *attributes = field->attributes;
+
+	if (attributes != NULL &&
+		!fo_attributes_match(field->text->buf + at,
+							 (const uint8_t *) fo_at(work->set, pattern->at) + pattern->len,
+							 attributes + at, pattern->len, pattern->flags))
+		return false;
+	if (!fo_boundary_start(field->text, attributes, at, pattern->flags) ||
+		!fo_boundary_end(field->text, attributes, at + pattern->len, pattern->flags,
+						 (FoFoldLevel) work->set->fold))
+		return false;
+	return field->found(field->arg, pattern, at);
+}
+
+/* Does the pattern come after the text at byte at, in order of bytes? */
+static bool
+comes_after(const Work *work, const FoPattern *pattern, uint32_t at)
+{
+	const FoText *text = work->field->text;
+	uint32_t	rest = text->len - at;
+	uint32_t	len = pattern->len < rest ? pattern->len : rest;
+	int			order = memcmp(fo_at(work->set, pattern->at), text->buf + at, len);
+
+	return order > 0 || (order == 0 && pattern->len > rest);
+}
+
+/*
+ * Try the patterns lo..hi of a bucket at byte at.  All that begin the text
+ * there are ancestors of the last pattern that is not after the text.
+ */
+static bool
+try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
+{
+	uint32_t	first = lo;
+	uint32_t	end = hi;
+	bool		sure = false;
+
+	if (hi - lo <= LINEAR_BUCKET)
+	{
+		for (uint32_t i = lo; i < hi; i++)
+		{
+			if (same_bytes(work, &work->patterns[i], at) &&
+				report(work, &work->patterns[i], at))
+				return true;
+		}
+		return false;
+	}
+	while (lo < end)
+	{
+		uint32_t	mid = lo + (end - lo) / 2;
+
+		if (comes_after(work, &work->patterns[mid], at))
+			end = mid;
+		else
+			lo = mid + 1;
+	}
+	if (lo == first)
+		return false;
+	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
+	{
+		sure = sure || same_bytes(work, &work->patterns[i], at);
+		if (sure && report(work, &work->patterns[i], at))
+			return true;
+	}
+	return false;
+}
+
+/* Look a tag up and try its bucket at byte at. */
+static bool
+try_tag(const Work *work, uint32_t tag, uint32_t at)
+{
+	uint32_t	slot = fo_slot(work->class, tag);
+
+	while (work->slots[slot].bucket != 0)
+	{
+		if (work->slots[slot].tag == tag)
+		{
+			uint32_t	bucket = work->slots[slot].bucket - 1;
+
+			return try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
+		}
+		slot = (slot + 1) & work->slot_mask;
+	}
+	return false;
+}
+
+/* Length of the run of set bits from bit at on, at most to bit end. */
+static uint32_t
+run_length(const uint64_t *bits, uint32_t at, uint32_t end)
+{
+	uint32_t	n = 0;
+
+	for (;;)
+	{
+		uint64_t	rest = ~bits[(at + n) / 64] >> (at + n) % 64;
+
+		if (rest != 0)
+			return n + (uint32_t) __builtin_ctzll(rest);
+		n += 64 - (at + n) % 64;
+		if (at + n >= end)
+			return end - at;
+	}
+}
+
+/* Try the n words that begin at starts and end before ends; true when stopped. */
+static bool
+try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
+{
+	const uint8_t *buf = work->field->text->buf;
+	uint64_t	multiplier = work->class->multiplier;
+	uint32_t	tags[BATCH];
+
+	for (size_t base = 0; base < n; base += BATCH)
+	{
+		size_t		last = n - base < BATCH ? n : base + BATCH;
+		size_t		passed = 0;
+
+		for (size_t i = base; i < last; i++)
+		{
+			uint32_t	at = starts[i];
+			uint64_t	hash = fo_token_mix(buf + at, ends[i] - at) * multiplier;
+
+			starts[base + passed] = at;
+			tags[passed] = fo_tag(hash);
+			passed += may_occur(work, hash);
+		}
+		for (size_t i = 0; i < passed; i++)
+			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
+		for (size_t i = 0; i < passed; i++)
+		{
+			if (try_tag(work, tags[i], starts[base + i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Bits of the words' beginnings, and of the bytes behind their ends. */
+static void
+find_edges(const FoField *field, uint64_t *starts, uint64_t *ends)
+{
+	const uint64_t *words = field->words;
+	uint64_t	carry = field->from == 0 ? 0 : words[field->from / 64 - 1] >> 63;
+
+	for (uint32_t w = field->from / 64; w * 64 < field->to; w++)
+	{
+		starts[w] = words[w] & ~(words[w] << 1 | carry);
+		ends[w] = ~words[w] & (words[w] << 1 | carry);
+		carry = words[w] >> 63;
+	}
+}
+
+/* Find the whole words of the class among all words of the text. */
+static bool
+scan_tokens(const Work *work)
+{
+	const FoField *field = work->field;
+	uint32_t	first = field->from / 64;
+	uint32_t	nwords = (field->to + 63) / 64 - first;
+	uint64_t   *ends = field->candidates + (field->text->len / 64 + 1);
+	size_t		nstarts;
+	size_t		nends;
+	size_t		skip;
+
+	find_edges(field, field->candidates, ends);
+	nstarts = field->kernel->positions(field->candidates + first, nwords, field->starts);
+	nends = field->kernel->positions(ends + first, nwords, field->ends);
+	/* The first end may be that of a word which began before this window. */
+	skip = nends > 0 && (nstarts == 0 || field->ends[0] <= field->starts[0]);
+	for (size_t i = 0; i < nstarts; i++)
+		field->starts[i] += first * 64;
+	for (size_t i = skip; i < nends; i++)
+		field->ends[i] += first * 64;
+	if (nends - skip < nstarts)
+	{
+		uint32_t	last = field->starts[nstarts - 1];
+
+		field->ends[nstarts - 1 + skip] = last + run_length(field->words, last, field->text->len);
+	}
+	return try_words(work, field->starts, field->ends + skip, nstarts);
+}
+
+/* Find the whole words of the class among those that the sieve let pass. */
+static bool
+scan_sieved_tokens(const Work *work)
+{
+	const FoField *field = work->field;
+	const uint8_t *buf = field->text->buf;
+
+	for (uint32_t base = field->from; base < field->to; base += 64)
+	{
+		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
+		{
+			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
+			uint32_t	len = run_length(field->words, at, field->text->len);
+			uint64_t	hash = fo_token_mix(buf + at, len) * work->class->multiplier;
+
+			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), at))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Find the patterns of a gram class at the positions that the sieve let pass. */
+static bool
+scan_sieved_grams(const Work *work, uint32_t mask)
+{
+	const FoField *field = work->field;
+
+	for (uint32_t base = field->from; base < field->to; base += 64)
+	{
+		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
+		{
+			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
+			uint32_t	gram = fo_load32(field->text->buf + at) & mask;
+
+			if (may_occur(work, gram * work->class->multiplier) && try_tag(work, gram, at))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Find the patterns of a gram class by trying every position. */
+static bool
+scan_grams(const Work *work, uint32_t mask)
+{
+	const FoField *field = work->field;
+	const uint8_t *buf = field->text->buf;
+	uint64_t	multiplier = work->class->multiplier;
+	uint32_t	hits[BATCH];
+
+	for (uint32_t base = field->from; base < field->to; base += BATCH)
+	{
+		uint32_t	end = field->to - base < BATCH ? field->to : base + BATCH;
+		uint32_t	n = 0;
+
+		for (uint32_t at = base; at < end; at++)
+		{
+			hits[n] = at;
+			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
+		}
+		for (uint32_t i = 0; i < n; i++)
+			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
+		for (uint32_t i = 0; i < n; i++)
+		{
+			if (try_tag(work, fo_load32(buf + hits[i]) & mask, hits[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Run class c of an engine over a field; returns true when stopped. */
+static bool
+run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField *field)
+{
+	const FoClass *class = &engine->classes[c];
+	const FoText *text = field->text;
+	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
+	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
+	Work		work = {set, fo_at(set, engine->patterns), class,
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets),
+		(UINT32_C(1) << (64 - class->slot_shift)) - 1, field};
+
+	if (c == FO_CLASS_TOKEN && sieved)
+	{
+		if (!field->sieved)
+			field->kernel->sieve_words(text->buf, text->len, nonword,
+									   fo_at(set, class->sieve), field->words,
+									   field->candidates);
+		return scan_sieved_tokens(&work);
+	}
+	if (c == FO_CLASS_TOKEN)
+	{
+		field->kernel->classify(text->buf, text->len, nonword, field->words);
+		return scan_tokens(&work);
+	}
+	if (!sieved)
+		return scan_grams(&work, fo_gram_mask(c));
+	if (!field->sieved)
+		field->kernel->sieve(text->buf, field->to, c - FO_CLASS_GRAM1 + 1,
+						 fo_at(set, class->sieve), field->candidates);
+	return scan_sieved_grams(&work, fo_gram_mask(c));
+}
+
+/* Is none of the bits up to number len set? */
+static bool
+none_set(const uint64_t *bits, size_t len)
+{
+	uint64_t	any = 0;
+
+	for (size_t i = 0; i * 64 < len; i++)
+		any |= bits[i];
+	return any == 0;
+}
+
+/* Texts up to this length are sieved by two classes before folding, longer ones by one. */
+#define SHORT_TEXT 512
+
+/*
+ * Tell from an unfolded body (len > 0) that no pattern of the engine occurs, if
+ * it is ASCII and the engine's sieves suffice for that.
+ */
+FoPresence
+fo_engine_presence(const FoKeywordSet *set, const FoEngine *engine, const FoKernel *kernel,
+				   const uint8_t *body, size_t len, uint64_t *words, uint64_t *candidates)
+{
+	if (kernel->sieve == NULL || engine->sieved == 0 ||
+		(engine->sieved > 1 && len > SHORT_TEXT) || !kernel->ascii(body, len))
+		return FO_PERHAPS;
+	for (int c = 0; c < FO_CLASSES; c++)
+	{
+		const FoClass *class = &engine->classes[c];
+
+		if (class->npatterns == 0)
+			continue;
+		if (c == FO_CLASS_TOKEN)
+			kernel->sieve_words(body, len, NULL, fo_at(set, class->sieve), words, candidates);
+		else
+			kernel->sieve(body, len, c - FO_CLASS_GRAM1 + 1, fo_at(set, class->sieve),
+						  candidates);
+		if (!none_set(candidates, len))
+			return engine->sieved == 1 ? FO_PERHAPS_SIEVED : FO_PERHAPS;
+	}
+	return FO_ABSENT;
+}
+
+/*
+ * Run an engine over a field; returns true when field->found stopped it.  The
+ * text must be followed by FO_KERNEL_SLACK readable bytes.
+ */
+bool
+fo_engine_run(const FoKeywordSet *set, const FoEngine *engine, const FoField *field)
+{
+	for (int c = 0; c < FO_CLASSES; c++)
+	{
+		if (engine->classes[c].npatterns > 0 && run_class(set, engine, c, field))
+			return true;
+	}
+	return false;
+}

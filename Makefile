@@ -34,15 +34,15 @@ $(filter-out $(HOUSE),$(MAKECMDGOALS)):
 else
 
 MODULE_big = filteropt
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
-	$(FEATURES:%=src/%/*.c)))
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
+	$(FEATURES:%=src/%/*.c))))
 DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql
 
 # -MMD -MP: pgxs.mk tracks no header when the server was not built to.
 PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-SHLIB_LINK = -lutf8proc
+SHLIB_LINK = -lutf8proc -lhiredis
 
 # Bitcode would serve only to inline our functions into JIT code, and costs
 # a build dependency on the very clang that the server was built with.

@@ -101,6 +101,17 @@ COMMENT ON COLUMN filteropt.cache_entry.value IS 'NULL: known not to exist';
 COMMENT ON INDEX filteropt.cache_entry_tags IS 'finds the values of a tag';
 COMMENT ON INDEX filteropt.cache_entry_pkey IS 'finds a value by the digest of its key';
 
+CREATE TABLE filteropt.cache_redis_missed
+(
+	name bytea PRIMARY KEY,
+	since timestamptz NOT NULL DEFAULT now()
+);
+REVOKE ALL ON filteropt.cache_redis_missed FROM PUBLIC;
+COMMENT ON TABLE filteropt.cache_redis_missed IS
+	'keys that changed while Redis could not be told: level L2 is not read until they are erased there, by the next writer or worker that finds Redis back';
+COMMENT ON COLUMN filteropt.cache_redis_missed.name IS 'name in Redis, without prefix and run id';
+COMMENT ON INDEX filteropt.cache_redis_missed_pkey IS 'one row a name';
+
 CREATE FUNCTION filteropt.cache_resource_add
 (
 	name text, ttl interval DEFAULT '5 minutes', jitter real DEFAULT 0.1,

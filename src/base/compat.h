@@ -46,4 +46,6 @@ extern void fo_init_materialized_srf(FunctionCallInfo fcinfo);
 #define FO_BACKEND_NUMBER()		(MyBackendId - 1)
 #endif
 
+extern uint32 fo_timeline(void);
+
 #endif							/* FO_BASE_COMPAT_H */

@@ -421,7 +421,16 @@ prepare_commit(void)
 		nredis++;
 	}
 	if (nredis > 0)
+	{
+		/* under a frozen snapshot it could fail, and with it this commit */
+		if (!IsolationUsesXactSnapshot())
+		{
+			PushActiveSnapshot(GetTransactionSnapshot());
+			fo_redis_drain();
+			PopActiveSnapshot();
+		}
 		fo_redis_fence(redis_changes, nredis);
+	}
 	MemoryContextSwitchTo(old);
 }
 

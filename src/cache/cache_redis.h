@@ -10,11 +10,13 @@
 /* A committed or about to be committed change of a key that Redis may hold. */
 typedef struct FoRedisChange
 {
-	char	   *name;			/* Redis key */
+	char	   *name;			/* Redis key, without prefix and run id */
 	int			name_len;
 	char	   *record;			/* what to store, NULL: nothing but the tombstone */
 	int			record_len;
 	int64		keep_ms;		/* how long Redis keeps the record */
+	char	   *full_name;		/* with prefix and run id; NULL: Redis was not told */
+	int			full_len;
 } FoRedisChange;
 
 extern bool fo_redis_configured(void);
@@ -24,6 +26,11 @@ extern void fo_redis_name(FoCacheKey *key, FoRedisChange *change);
 extern void fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change);
 extern bool fo_redis_fence(FoRedisChange *changes, int n);
 extern bool fo_redis_publish(FoRedisChange *changes, int n);
+extern bool fo_redis_kill(FoRedisChange *changes, int n);
+extern void fo_redis_miss(FoRedisChange *changes, int n);
+extern void fo_redis_missed_again(void);
+extern int	fo_redis_drain(void);
+extern bool fo_redis_outbox_empty(void);
 extern void fo_redis_close(void);
 extern const char *fo_redis_state(void);
 

@@ -248,3 +248,242 @@ REVOKE ALL ON FUNCTION
 	filteropt.cache_clear(text), filteropt.cache_expire(integer),
 	filteropt.cache_claim(text, text, interval, interval), filteropt.cache_unclaim(bigint)
 	FROM PUBLIC;
+
+CREATE FUNCTION filteropt.cache_fill(resource text, key text, query text, VARIADIC args "any")
+	RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'fo_cache_fill';
+COMMENT ON FUNCTION filteropt.cache_fill(text, text, text, "any") IS
+	'the value of a key; if it is missing, one caller runs the query (with its own rights, arguments as $1, $2, ...), stores the first column of its only row as jsonb, and the others wait for that';
+CREATE FUNCTION filteropt.cache_fill(resource text, key text, query text)
+	RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'fo_cache_fill';
+COMMENT ON FUNCTION filteropt.cache_fill(text, text, text) IS
+	'the value of a key; if it is missing, one caller runs the query and the others wait for its result';
+
+CREATE FUNCTION filteropt.cached_query(resource text, query text, VARIADIC args "any")
+	RETURNS SETOF jsonb LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000 ROWS 100
+	AS 'MODULE_PATHNAME', 'fo_cached_query';
+COMMENT ON FUNCTION filteropt.cached_query(text, text, "any") IS
+	'the rows of a query as objects, kept in shared memory until a table it reads changes; all its tables must be watched by cache_watch(table, resource). Keyed by query, arguments, roles and settings; never kept where row-level security applies';
+CREATE FUNCTION filteropt.cached_query(resource text, query text)
+	RETURNS SETOF jsonb LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000 ROWS 100
+	AS 'MODULE_PATHNAME', 'fo_cached_query';
+COMMENT ON FUNCTION filteropt.cached_query(text, text) IS
+	'the rows of a query as objects, kept in shared memory until a table it reads changes';
+
+CREATE FUNCTION filteropt.cache_watch_changed() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'fo_cache_watch_changed';
+COMMENT ON FUNCTION filteropt.cache_watch_changed() IS
+	'trigger made by cache_watch: drops cached values when rows change';
+
+CREATE FUNCTION filteropt.cache_watch(target regclass, resource text, VARIADIC keys text[] DEFAULT '{}')
+	RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r filteropt.cache_resource;
+	template text;
+	templates text[] := '{}';
+	field text;
+	arguments text;
+	relation regclass;
+BEGIN
+	SELECT * INTO r FROM filteropt.cache_resource c WHERE c.name = resource;
+	IF NOT FOUND THEN
+		RAISE undefined_object USING MESSAGE = format('cache resource "%s" does not exist', resource),
+			HINT = 'filteropt.cache_resource lists the resources; filteropt.cache_resource_add adds one.';
+	END IF;
+	IF cardinality(keys) = 0 AND r.levels <> '{L1}' THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = format('cache resource "%s" is not of level L1 alone', resource),
+			DETAIL = 'Without keys each change of the table drops all values of the resource.',
+			HINT = 'Give the keys that a row changes, such as ''user:{user_id}'', or a resource with levels => ''{L1}''.';
+	END IF;
+	IF cardinality(keys) > 0 AND r.scope = 'role' THEN
+		RAISE feature_not_supported USING
+			MESSAGE = format('keys of cache resource "%s" belong to roles', resource),
+			DETAIL = 'A row does not tell the role.',
+			HINT = 'Use a resource with scope => ''shared''.';
+	END IF;
+	FOREACH template IN ARRAY keys LOOP
+		IF position('{' IN template) = 0 THEN
+			template := resource || ':{' || template || '}';
+		END IF;
+		FOR field IN SELECT m[1] FROM regexp_matches(replace(template, '{{', ''), '\{([^}]*)\}', 'g') m LOOP
+			IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = target
+					AND a.attname = field AND a.attnum > 0 AND NOT a.attisdropped) THEN
+				RAISE undefined_column USING
+					MESSAGE = format('column "%s" of relation %s does not exist', field, target);
+			END IF;
+		END LOOP;
+		templates := templates || template;
+	END LOOP;
+	SELECT string_agg(quote_literal(a), ', ' ORDER BY n) INTO arguments
+		FROM unnest(resource || templates) WITH ORDINALITY AS x (a, n);
+	PERFORM filteropt.cache_unwatch(target, resource);
+	EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
+		' FOR EACH ROW EXECUTE FUNCTION filteropt.cache_watch_changed(%s)',
+		left('filteropt_cache_' || resource, 63), target, arguments);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', target,
+		left('filteropt_cache_' || resource, 63));
+	-- TRUNCATE fires on the table that is named, so partitions need one each
+	FOR relation IN SELECT t.relid FROM pg_partition_tree(target) t UNION SELECT target LOOP
+		EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s'
+			' FOR EACH STATEMENT EXECUTE FUNCTION filteropt.cache_watch_changed(%s)',
+			left('filteropt_truncate_' || resource, 63), relation, arguments);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation,
+			left('filteropt_truncate_' || resource, 63));
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION filteropt.cache_watch(regclass, text, text[]) IS
+	'let changes of a table drop cached values with their transaction: for each changed row the keys that its old and new version spell (''user:{user_id}''; a bare column c means ''resource:{c}''), or, without keys, all values of a resource of level L1 alone';
+
+CREATE FUNCTION filteropt.cache_unwatch(target regclass, resource text) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	relation regclass;
+BEGIN
+	FOR relation IN SELECT t.relid FROM pg_partition_tree(target) t UNION SELECT target LOOP
+		IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = relation
+				AND t.tgname = left('filteropt_truncate_' || resource, 63)) THEN
+			EXECUTE format('DROP TRIGGER %I ON %s', left('filteropt_truncate_' || resource, 63), relation);
+		END IF;
+	END LOOP;
+	IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target
+			AND t.tgname = left('filteropt_cache_' || resource, 63)) THEN
+		EXECUTE format('DROP TRIGGER %I ON %s', left('filteropt_cache_' || resource, 63), target);
+		-- what a kept result depends on is no longer told
+		PERFORM filteropt.cache_clear(resource);
+	END IF;
+END $$;
+COMMENT ON FUNCTION filteropt.cache_unwatch(regclass, text) IS
+	'take back cache_watch of a table for a resource';
+
+CREATE FUNCTION filteropt.cache_counters() RETURNS TABLE
+(
+	resource_id integer, l1_hits bigint, l2_hits bigint, l3_hits bigint, own_hits bigint, misses bigint,
+	stale bigint, l1_bypassed bigint, puts bigint, deletes bigint, fills bigint, fills_refused bigint,
+	claims bigint, waits bigint, l2_misses bigint, l2_puts bigint, l2_errors bigint,
+	saved_cost_millionths bigint, saved_ms bigint,
+	l1_entries bigint, l1_bytes bigint, l1_evictions bigint
+) LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 10
+	AS 'MODULE_PATHNAME', 'fo_cache_counters';
+COMMENT ON FUNCTION filteropt.cache_counters() IS
+	'counters of this database''s cache resources since the last reset; id 0 counts for resources beyond the 255th';
+
+CREATE VIEW filteropt.cache_stat AS
+	SELECT coalesce(r.name, '(others)') AS resource,
+		c.l1_hits, c.l2_hits, c.l3_hits, c.own_hits, c.misses,
+		CASE WHEN c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses > 0
+			THEN (c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits)::float8
+				/ (c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses) END AS hit_ratio,
+		c.stale, c.l1_bypassed, c.puts, c.deletes, c.fills, c.fills_refused, c.claims, c.waits,
+		c.l1_entries, c.l1_bytes, c.l1_evictions, c.l2_misses, c.l2_errors
+	FROM filteropt.cache_counters() c
+	LEFT JOIN filteropt.cache_resource r ON r.id = c.resource_id
+	WHERE r.id IS NOT NULL OR c.resource_id = 0;
+COMMENT ON VIEW filteropt.cache_stat IS
+	'what the cache did, by resource: hits by level, misses, stale hits, reads that went past L1 because of their snapshot or a fence, fills and those thrown away because they raced with a change';
+GRANT SELECT ON filteropt.cache_stat TO PUBLIC;
+
+CREATE FUNCTION filteropt.cache_status(OUT l1_place text, OUT l1_size bigint, OUT l1_used bigint,
+		OUT l1_entries bigint, OUT l1_evictions bigint, OUT eviction_rule text, OUT rule_switches integer,
+		OUT redis_breaker text, OUT redis_breaker_opened bigint, OUT redis_errors bigint,
+		OUT redis_tracking boolean, OUT counters_reset timestamptz)
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'fo_cache_status';
+COMMENT ON FUNCTION filteropt.cache_status() IS
+	'where level L1 is (preloaded, made at run time, or none), how full it is and by which rule it evicts; and the state of the breaker before Redis: off, closed, open, or recovering while changes that Redis missed are erased';
+
+CREATE FUNCTION filteropt.cache_stat_reset() RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_cache_stat_reset';
+COMMENT ON FUNCTION filteropt.cache_stat_reset() IS
+	'set the counters of this database''s cache to zero';
+
+-- classification: what a model said about a post
+
+CREATE FUNCTION filteropt.classification_text(body text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10
+	AS 'MODULE_PATHNAME', 'fo_classification_normal';
+COMMENT ON FUNCTION filteropt.classification_text(text) IS
+	'the normalised text that a classification key is made of: without web addresses, mentions, a leading RT and punctuation; case, accents, forms and white space folded';
+
+CREATE FUNCTION filteropt.classification_key(body text, model text, prompt text DEFAULT '',
+		params jsonb DEFAULT NULL) RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20
+	AS 'MODULE_PATHNAME', 'fo_classification_key';
+COMMENT ON FUNCTION filteropt.classification_key(text, text, text, jsonb) IS
+	'key of a verdict: "c1:" and the SHA-256 of model, prompt, parameters and normalised text';
+
+CREATE FUNCTION filteropt.classification_get(body text, model text, prompt text DEFAULT '',
+		params jsonb DEFAULT NULL) RETURNS jsonb
+	LANGUAGE c STABLE PARALLEL SAFE COST 30
+	AS 'MODULE_PATHNAME', 'fo_classification_get';
+COMMENT ON FUNCTION filteropt.classification_get(text, text, text, jsonb) IS
+	'the verdict that a model gave on a text like this, or NULL; counts what that saves';
+
+CREATE FUNCTION filteropt.classification_put(body text, model text, verdict jsonb,
+		cost numeric DEFAULT NULL, elapsed interval DEFAULT NULL, prompt text DEFAULT '',
+		params jsonb DEFAULT NULL, version text DEFAULT NULL, author text DEFAULT NULL,
+		token bigint DEFAULT NULL, ttl interval DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT filteropt.cache_put('classification', filteropt.classification_key(body, model, prompt, params),
+		jsonb_strip_nulls(jsonb_build_object('cost', cost, 'ms', extract(epoch FROM elapsed) * 1000,
+			'model', model, 'version', version, 'at', now()))
+			|| jsonb_build_object('verdict', verdict),
+		coalesce(ttl, CASE WHEN verdict IS NULL THEN (SELECT r.negative_ttl
+			FROM filteropt.cache_resource r WHERE r.name = 'classification') END),
+		array_remove(ARRAY['model:' || model, 'model:' || model || ' ' || version, 'author:' || author], NULL),
+		token)
+$$;
+COMMENT ON FUNCTION filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval) IS
+	'keep a verdict with its provenance: what it cost (any unit), how long it took, model version, author of the post. A NULL verdict says that the model gave none, for the resource''s negative_ttl';
+
+CREATE FUNCTION filteropt.classification_claim(body text, model text, prompt text DEFAULT '',
+		params jsonb DEFAULT NULL, wait interval DEFAULT '5 seconds', lease interval DEFAULT '30 seconds',
+		OUT state text, OUT verdict jsonb, OUT token bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.state, nullif(c.value -> 'verdict', 'null'), c.token
+	FROM filteropt.cache_claim('classification',
+		filteropt.classification_key(body, model, prompt, params), wait, lease) c
+$$;
+COMMENT ON FUNCTION filteropt.classification_claim(text, text, text, jsonb, interval, interval) IS
+	'the verdict on a text, or the claim to ask the model for it; see cache_claim. Give the token to classification_put';
+
+CREATE FUNCTION filteropt.classification_purge(model text, version text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT filteropt.cache_delete_tag('classification', 'model:' || model || coalesce(' ' || version, ''))
+$$;
+COMMENT ON FUNCTION filteropt.classification_purge(text, text) IS
+	'forget what a model, or one version of it, has said; returns how many verdicts went';
+
+CREATE FUNCTION filteropt.classification_purge_author(author text) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT filteropt.cache_delete_tag('classification', 'author:' || author)
+$$;
+COMMENT ON FUNCTION filteropt.classification_purge_author(text) IS
+	'forget the verdicts on an author''s posts; returns how many went';
+
+CREATE FUNCTION filteropt.classification_savings(OUT calls_avoided bigint, OUT calls_made bigint,
+		OUT hit_ratio float8, OUT money_saved numeric, OUT time_saved interval, OUT l1_hits bigint,
+		OUT l2_hits bigint, OUT l3_hits bigint, OUT since timestamptz)
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
+	SELECT c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits, c.misses,
+		(c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits)::float8
+			/ nullif(c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses, 0),
+		c.saved_cost_millionths / 1e6::numeric, c.saved_ms * interval '1 millisecond',
+		c.l1_hits, c.l2_hits, c.l3_hits, (filteropt.cache_status()).counters_reset
+	FROM filteropt.cache_counters() c
+	JOIN filteropt.cache_resource r ON r.id = c.resource_id
+	WHERE r.name = 'classification'
+$$;
+COMMENT ON FUNCTION filteropt.classification_savings() IS
+	'what kept verdicts have saved since the last reset of the counters, in the units that classification_put was given';
+
+REVOKE ALL ON FUNCTION
+	filteropt.cache_fill(text, text, text, "any"), filteropt.cache_fill(text, text, text),
+	filteropt.cached_query(text, text, "any"), filteropt.cached_query(text, text),
+	filteropt.cache_watch(regclass, text, text[]), filteropt.cache_unwatch(regclass, text),
+	filteropt.cache_stat_reset(),
+	filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval),
+	filteropt.classification_claim(text, text, text, jsonb, interval, interval),
+	filteropt.classification_purge(text, text), filteropt.classification_purge_author(text)
+	FROM PUBLIC;

@@ -116,12 +116,24 @@ extern void fo_store_put(FoCacheKey *key, const FoCacheItem *item);
 extern bool fo_store_delete(FoCacheKey *key);
 extern void fo_store_as_owner(Oid *saved_user, int *saved_context);
 
+/* State of the fences of a key before anything was read. */
+typedef struct FoToken
+{
+	bool		clean;			/* nothing uncommitted: shared levels may be used */
+	uint64		cell;
+	uint64		data;
+} FoToken;
+
 /* cache_look.c: reading through the levels */
 #define FO_LOOK_STALE		1	/* stale values are welcome */
 #define FO_LOOK_QUIET		2	/* count nothing, fill nothing */
 extern bool fo_cache_look(FoCacheKey *key, Snapshot snapshot, int flags, FoCacheItem *item);
 extern void fo_cache_look_many(FoCacheKey *keys, int n, Snapshot snapshot, int flags,
 							   FoCacheItem *items);
+extern bool fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item,
+								FoToken *token);
+extern void fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item,
+								const FoToken *token);
 extern bool fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags);
 extern bool fo_cache_visible(TransactionId xid, Snapshot snapshot);
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);

@@ -18,15 +18,8 @@
 #include "utils/snapmgr.h"
 
 #define FO_ENTRY_NEGATIVE	1	/* FoL1Meta.flags */
+#define FO_ENTRY_RESULT		2	/* xid is the newest of all that it depends on */
 #define CLOCK_STEP			(60 * USECS_PER_SEC)	/* back in time, that we forgive */
-
-/* State of the fences of a key before anything was read. */
-typedef struct Token
-{
-	bool		clean;			/* nothing uncommitted: shared levels may be used */
-	uint64		cell;
-	uint64		data;
-} Token;
 
 /* Does a snapshot see what a transaction wrote? */
 bool
@@ -52,10 +45,10 @@ fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags)
 }
 
 /* Read the fences of a key. */
-static Token
+static FoToken
 take_token(const FoCacheKey *key)
 {
-	Token		token = {false, 0, 0};
+	FoToken		token = {false, 0, 0};
 	FoCacheSlot *slot = fo_resource_slot(key->resource);
 
 	if (unlikely(slot == NULL))
@@ -69,9 +62,16 @@ take_token(const FoCacheKey *key)
 	return token;
 }
 
+/* Does a snapshot surely see all transactions up to one? */
+static bool
+sees_all_up_to(TransactionId xid, Snapshot snapshot)
+{
+	return !TransactionIdIsValid(xid) || TransactionIdPrecedes(xid, snapshot->xmin);
+}
+
 /* Look into shared memory, the fences being clean. */
 static bool
-look_l1(FoCacheKey *key, Snapshot snapshot, const Token *token, FoCacheItem *item)
+look_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, FoCacheItem *item)
 {
 	FoCacheShared *shared = fo_cache_shared();
 	FoL1	   *l1 = fo_cache_l1(shared);
@@ -81,7 +81,9 @@ look_l1(FoCacheKey *key, Snapshot snapshot, const Token *token, FoCacheItem *ite
 	{
 		if (view.meta.clock != fo_cell_clock(token->data))
 			return false;
-		if (!fo_cache_visible(view.meta.xid, snapshot))
+		if (view.meta.flags & FO_ENTRY_RESULT
+			? !sees_all_up_to(view.meta.xid, snapshot)
+			: !fo_cache_visible(view.meta.xid, snapshot))
 		{
 			fo_cache_count(key->resource, FO_COUNT_L1_BYPASSED);
 			return false;
@@ -132,7 +134,7 @@ typedef struct Fill
 {
 	FoCacheCell *cell;
 	FoCacheCell *data;
-	const Token *token;
+	const FoToken *token;
 } Fill;
 
 static bool
@@ -149,7 +151,7 @@ fill_is_unraced(void *arg)
  * must be the newest committed one, not only the snapshot's.
  */
 static void
-fill_l1(FoCacheKey *key, Snapshot snapshot, const Token *token, const FoCacheItem *item,
+fill_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, const FoCacheItem *item,
 		ItemPointer tid)
 {
 	FoCacheShared *shared = fo_cache_shared();
@@ -174,9 +176,84 @@ fill_l1(FoCacheKey *key, Snapshot snapshot, const Token *token, const FoCacheIte
 	fo_cache_count(key->resource, filled ? FO_COUNT_FILLS : FO_COUNT_FILLS_REFUSED);
 }
 
+static void
+count_hit(FoCacheKey *key, const FoCacheItem *item)
+{
+	static const FoCacheCounter counter[] = {
+		[FO_LEVEL_NONE] = FO_COUNT_MISSES,
+		[FO_LEVEL_1] = FO_COUNT_L1_HITS,
+		[FO_LEVEL_2] = FO_COUNT_L2_HITS,
+		[FO_LEVEL_3] = FO_COUNT_L3_HITS,
+		[FO_LEVEL_OWN] = FO_COUNT_OWN_HITS
+	};
+
+	fo_cache_count(key->resource, counter[item->level]);
+	if (item->level != FO_LEVEL_NONE && item->stale)
+		fo_cache_count(key->resource, FO_COUNT_STALE);
+}
+
+/* Is a snapshot the same as one taken now? */
+static bool
+is_latest(Snapshot snapshot)
+{
+	Snapshot	latest;
+
+	if (IsInParallelMode() || snapshot->takenDuringRecovery)
+		return false;
+	latest = GetLatestSnapshot();
+	return latest->xmin == snapshot->xmin && latest->xmax == snapshot->xmax &&
+		latest->xcnt == snapshot->xcnt &&
+		memcmp(latest->xip, snapshot->xip, sizeof(TransactionId) * latest->xcnt) == 0;
+}
+
+/* Look a query's result up; notes the fences for fo_cache_result_put. */
+bool
+fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, FoToken *token)
+{
+	bool		found;
+
+	*token = take_token(key);
+	found = token->clean && look_l1(key, snapshot, token, item) &&
+		fo_cache_fresh(item, GetCurrentTimestamp(), 0) && item->value != NULL;
+	if (!found)
+		item->level = FO_LEVEL_NONE;
+	count_hit(key, item);
+	return found;
+}
+
+/* Keep a result that was computed under a snapshot, if nothing changed meanwhile. */
+void
+fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, const FoToken *token)
+{
+	FoCacheShared *shared = fo_cache_shared();
+	FoCacheSlot *slot = fo_resource_slot(key->resource);
+	Fill		fill = {key->cell, slot ? &slot->data : NULL, token};
+	FoL1Meta	meta;
+	bool		filled = false;
+
+	if (!token->clean || fo_cache_l1(shared) == NULL ||
+		(int64) VARSIZE(item->value) > key->resource->max_bytes)
+		return;
+	item->created = GetCurrentTimestamp();
+	item->expires = item->stale_until = fo_resource_expiry(key->resource, item->created, NULL, false);
+	item->writer = GetUserId();
+	item->xid = pg_atomic_read_u32(&slot->data.max_xid);
+	if (fo_fence_settled(&slot->data, snapshot) || is_latest(snapshot))
+	{
+		meta = fo_cache_l1_meta(key, item);
+		meta.flags |= FO_ENTRY_RESULT;
+		meta.clock = fo_cell_clock(token->data);
+		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
+		filled = fo_l1_insert(fo_cache_l1(shared), &key->l1, &meta, item->value,
+							  VARSIZE(item->value), item->created, fill_is_unraced, &fill);
+		LWLockRelease(&shared->log_lock);
+	}
+	fo_cache_count(key->resource, filled ? FO_COUNT_FILLS : FO_COUNT_FILLS_REFUSED);
+}
+
 /* Look into one level. */
 static bool
-look_level(FoCacheKey *key, FoCacheLevel level, Snapshot snapshot, int flags, const Token *token,
+look_level(FoCacheKey *key, FoCacheLevel level, Snapshot snapshot, int flags, const FoToken *token,
 		   FoCacheItem *item)
 {
 	ItemPointerData tid;
@@ -201,22 +278,6 @@ look_level(FoCacheKey *key, FoCacheLevel level, Snapshot snapshot, int flags, co
 	return true;
 }
 
-static void
-count_hit(FoCacheKey *key, const FoCacheItem *item)
-{
-	static const FoCacheCounter counter[] = {
-		[FO_LEVEL_NONE] = FO_COUNT_MISSES,
-		[FO_LEVEL_1] = FO_COUNT_L1_HITS,
-		[FO_LEVEL_2] = FO_COUNT_L2_HITS,
-		[FO_LEVEL_3] = FO_COUNT_L3_HITS,
-		[FO_LEVEL_OWN] = FO_COUNT_OWN_HITS
-	};
-
-	fo_cache_count(key->resource, counter[item->level]);
-	if (item->level != FO_LEVEL_NONE && item->stale)
-		fo_cache_count(key->resource, FO_COUNT_STALE);
-}
-
 /*
  * Look a key up for a snapshot.  False, with item->level FO_LEVEL_NONE: nothing that
  * may be given out.  A found item with a NULL value is known not to exist.
@@ -225,7 +286,7 @@ bool
 fo_cache_look(FoCacheKey *key, Snapshot snapshot, int flags, FoCacheItem *item)
 {
 	FoCacheResource *resource = key->resource;
-	Token		token = take_token(key);
+	FoToken		token = take_token(key);
 	TimestampTz now = GetCurrentTimestamp();
 	bool		found = false;
 
@@ -247,7 +308,7 @@ fo_cache_look(FoCacheKey *key, Snapshot snapshot, int flags, FoCacheItem *item)
 
 /* Fetch the keys that are still missing from the table, by one index scan. */
 static void
-look_many_in_table(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const Token *tokens,
+look_many_in_table(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const FoToken *tokens,
 				   FoCacheItem *items)
 {
 	FoCacheKey **missing = palloc(sizeof(FoCacheKey *) * n);
@@ -274,7 +335,7 @@ look_many_in_table(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const 
 
 /* Fetch the keys that are still missing from Redis, in one round trip. */
 static void
-look_many_in_redis(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const Token *tokens,
+look_many_in_redis(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const FoToken *tokens,
 				   FoCacheItem *items)
 {
 	FoCacheKey **missing = palloc(sizeof(FoCacheKey *) * n);
@@ -303,7 +364,7 @@ look_many_in_redis(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const 
 void
 fo_cache_look_many(FoCacheKey *keys, int n, Snapshot snapshot, int flags, FoCacheItem *items)
 {
-	Token	   *tokens = palloc(sizeof(Token) * Max(n, 1));
+	FoToken    *tokens = palloc(sizeof(FoToken) * Max(n, 1));
 	TimestampTz now = GetCurrentTimestamp();
 	bool	   *own = palloc0(sizeof(bool) * Max(n, 1));
 

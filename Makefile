@@ -34,7 +34,7 @@ $(filter-out $(HOUSE),$(MAKECMDGOALS)):
 else
 
 MODULE_big = filteropt
-OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c src/base/*.c \
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c \
 	$(FEATURES:%=src/%/*.c))))
 DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql

@@ -84,7 +84,7 @@ fo_cache_get_many(PG_FUNCTION_ARGS)
 	FoCacheKey *keys;
 	FoCacheItem *items;
 
-	FO_INIT_MATERIALIZED_SRF(fcinfo);
+	fo_begin_rows(fcinfo);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elems, &nulls, &n);
 	keys = palloc(sizeof(FoCacheKey) * Max(n, 1));
@@ -175,7 +175,7 @@ fo_cache_explain(PG_FUNCTION_ARGS)
 	FoCacheKey	key;
 	FoCacheItem item;
 
-	FO_INIT_MATERIALIZED_SRF(fcinfo);
+	fo_begin_rows(fcinfo);
 	fo_key_make(&key, fo_resource_get(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(bytes),
 				VARSIZE_ANY_EXHDR(bytes));
 	if (fo_change_own(&key, &item))

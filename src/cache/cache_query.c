@@ -254,7 +254,7 @@ fo_cached_query(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cache resource \"%s\" does not use level L1", resource->name),
 				 errhint("Results of queries are kept in L1: filteropt.cache_resource_set.")));
-	FO_INIT_MATERIALIZED_SRF(fcinfo);
+	fo_begin_values(fcinfo, JSONBOID);
 	fo_query_args(fcinfo, 2, &args);
 	make_key(bytes, query, &args);
 	fo_key_make(&key, resource, bytes, sizeof(bytes));

@@ -24,7 +24,7 @@ fo_cache_counters(PG_FUNCTION_ARGS)
 	FoCacheShared *shared = fo_cache_shared();
 	FoL1	   *l1 = fo_cache_l1(shared);
 
-	FO_INIT_MATERIALIZED_SRF(fcinfo);
+	fo_begin_rows(fcinfo);
 	for (int i = 0; shared != NULL && i < FO_RESOURCE_SLOTS; i++)
 	{
 		Datum		values[1 + FO_COUNTERS + 3];

@@ -9,11 +9,14 @@
 #include "core/keyword_set.h"
 
 /* Attributes of a character of an undisguised text, kept at its first byte. */
-#define FO_ATTR_RUN			0x03	/* how often it is repeated: 1, 2, 3 or more */
+#define FO_ATTR_RUN			0x03	/* how often it is repeated: 1, 2, 3 or
+									 * more */
 #define FO_ATTR_I			0x04	/* written as i ... */
-#define FO_ATTR_L			0x08	/* ... or l; both: as a sign that stands for either */
+#define FO_ATTR_L			0x08	/* ... or l; both: as a sign that stands
+									 * for either */
 #define FO_ATTR_EITHER		(FO_ATTR_I | FO_ATTR_L)
-#define FO_ATTR_SYMBOL		0x10	/* a symbol used as a letter, maybe punctuation after all */
+#define FO_ATTR_SYMBOL		0x10	/* a symbol used as a letter, maybe
+									 * punctuation after all */
 #define FO_ATTR_SPLIT		0x20	/* a separator stood before it */
 
 /* Is byte at of the text part of a character of a word? */

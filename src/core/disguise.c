@@ -61,7 +61,8 @@ letter_for_other(uint32_t cp)
 typedef struct Sign
 {
 	uint32_t	len;			/* bytes */
-	uint8_t		letter;			/* Latin letter that it is or can stand for, or 0 */
+	uint8_t		letter;			/* Latin letter that it is or can stand for,
+								 * or 0 */
 	bool		real;			/* is it a letter itself? */
 	bool		word;			/* is it part of a word as written? */
 } Sign;
@@ -280,12 +281,14 @@ fo_undisguise(const FoText *text, FoText *plain, uint8_t *attributes)
 			at += sign.len;
 			continue;
 		}
-		for (uint32_t next = at; next != 0; split = FO_ATTR_SPLIT)
+		for (uint32_t next = 0;; at = next)
 		{
-			at = next;
 			sign = sign_at(text, at);
 			put_sign(&out, sign, at, true, split);
+			split = FO_ATTR_SPLIT;
 			next = next_single(text, at, sign);
+			if (next == 0)
+				break;
 		}
 		at += sign.len;
 	}

@@ -182,7 +182,10 @@ fold_simple_run(FoFold *fold, FoText *text, uint32_t limit)
 
 		if (*p < 0x80)
 		{
-			/* A longer stretch of ASCII, and a blank to be dropped, are for others. */
+			/*
+			 * A longer stretch of ASCII, and a blank to be dropped, are for
+			 * others.
+			 */
 			if (end - p < 2 || p[1] < 0x80 || (fo_ascii_space(*p) && (*p != ' ' || out[-1] == ' ')))
 				break;
 		}

@@ -25,7 +25,8 @@ typedef struct FoText
 	uint32_t   *start;
 	uint32_t   *end;
 	bool		has_nonword;	/* is any bit of nonword set? */
-	bool		opaque;			/* no UTF-8: a byte over 127 is a letter of its own */
+	bool		opaque;			/* no UTF-8: a byte over 127 is a letter of
+								 * its own */
 } FoText;
 
 /* A text being folded. */

@@ -169,7 +169,8 @@ fo_sieve_hash(const uint8_t *p, uint32_t len)
 #define AVX2 __attribute__((target("avx2,bmi")))
 #define INLINE static inline __attribute__((always_inline))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,bmi")))
-#define VBMI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,gfni,bmi,popcnt")))
+#define VBMI \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,gfni,bmi,popcnt")))
 
 /* Bytes of v from lo on, count of them, as all-ones; the rest zero. */
 AVX2 static inline __m256i
@@ -295,9 +296,13 @@ fold_plain_avx512(const uint8_t *src, size_t n, uint8_t *dst, bool lower)
 	{
 		__m512i		v = _mm512_loadu_si512(src + i);
 		__mmask64	spaces = _mm512_cmple_epu8_mask(v, blank);
-		__mmask64	pairs = _mm512_mask_cmple_epu8_mask(spaces, _mm512_loadu_si512(src + i - 1), blank);
+		__m512i		before = _mm512_loadu_si512(src + i - 1);
+		__mmask64	pairs = _mm512_mask_cmple_epu8_mask(spaces, before, blank);
 
-		/* As signed numbers, controls and bytes over 127 are both below the blank. */
+		/*
+		 * As signed numbers, controls and bytes over 127 are both below the
+		 * blank.
+		 */
 		if ((pairs | _mm512_cmplt_epi8_mask(v, blank)) != 0)
 			break;
 		_mm512_storeu_si512(dst + i, lower ? lower_avx512(v) : v);
@@ -517,8 +522,9 @@ positions_vbmi(const uint64_t *bits, size_t n, uint32_t *out)
 
 		for (int i = 0; i < here; i += 16)
 		{
-			_mm512_storeu_si512(out + count + i,
-								_mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(numbers))));
+			__m512i		few = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(numbers));
+
+			_mm512_storeu_si512(out + count + i, _mm512_add_epi32(base, few));
 			numbers = _mm512_alignr_epi64(numbers, numbers, 2);
 		}
 		count += (size_t) here;
@@ -535,7 +541,8 @@ static const FoKernel avx512 = {
 };
 
 static const FoKernel avx512vbmi = {
-	"avx512vbmi", ascii_avx512, fold_avx512, classify_avx512, sieve_vbmi, sieve_words_vbmi, positions_vbmi
+	"avx512vbmi", ascii_avx512, fold_avx512, classify_avx512,
+	sieve_vbmi, sieve_words_vbmi, positions_vbmi
 };
 
 static bool
@@ -560,7 +567,10 @@ has_vbmi(void)
 
 #endif							/* x86-64 */
 
-/* The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL if it cannot run here. */
+/*
+ * The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL
+ * if it cannot run here.
+ */
 const FoKernel *
 fo_kernel_named(const char *name)
 {

@@ -57,16 +57,16 @@ typedef struct FoKernel
 							 const uint64_t *nonword, uint64_t *words);
 
 	/*
-	 * Set bit i of out when a pattern of the sieve may begin at buf + i, going
-	 * by that many letters (3 or 4); ASCII letters of buf may be of either
-	 * case.  NULL where there is no fast way, like the next one.
+	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
+	 * going by that many letters (3 or 4); ASCII letters of buf may be of
+	 * either case.  NULL where there is no fast way, like the next one.
 	 */
 	void		(*sieve) (const uint8_t *buf, size_t len, int letters,
 						  const FoSieve *sieve, uint64_t *out);
 
 	/*
-	 * The same, for words that begin at buf + i: bytes behind the end of a word
-	 * count as zero.  Writes the bits of words as classify does.
+	 * The same, for words that begin at buf + i: bytes behind the end of a
+	 * word count as zero.  Writes the bits of words as classify does.
 	 */
 	void		(*sieve_words) (const uint8_t *buf, size_t len, const uint64_t *nonword,
 								const FoSieve *sieve, uint64_t *words, uint64_t *out);

@@ -183,7 +183,10 @@ fold_pattern(FoBuilder *builder, const FoParsed *parsed)
 		text->len--;
 	if (text->len > 0 && text->buf[0] == ' ')
 	{
-		/* What stood before the blank was dropped in folding; fold without it. */
+		/*
+		 * What stood before the blank was dropped in folding; fold without
+		 * it.
+		 */
 		memmove(text->buf, text->buf + 1, --text->len);
 		fold = (FoFold) {fo_kernel(), text->buf, text->len, 0, builder->fold, true};
 		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));

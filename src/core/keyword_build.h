@@ -36,7 +36,7 @@ typedef struct FoDraft
 typedef struct FoBuilder
 {
 	FoAlloc		alloc;
-	void		(*poll) (void);	/* called now and then; may longjmp */
+	void		(*poll) (void); /* called now and then; may longjmp */
 	FoFoldLevel fold;
 	bool		whole_word;
 	bool		opaque;
@@ -45,10 +45,13 @@ typedef struct FoBuilder
 	uint32_t	nallow;
 	uint32_t	longest;
 	uint64_t	digest;
-	FoVector	sources;		/* bytes of the keywords, then of the allowed phrases */
+	FoVector	sources;		/* bytes of the keywords, then of the allowed
+								 * phrases */
 	FoVector	ends;			/* uint32_t */
-	FoVector	folded;			/* bytes of the patterns that differ from their source */
-	FoVector	seen;			/* uint32_t: open-addressing table of sources, number + 1 */
+	FoVector	folded;			/* bytes of the patterns that differ from
+								 * their source */
+	FoVector	seen;			/* uint32_t: open-addressing table of sources,
+								 * number + 1 */
 	FoDraft		drafts[FO_ENGINES];
 	FoText		text;			/* working memory for folding one keyword */
 	FoText		undisguised;

@@ -207,7 +207,8 @@ compare_sorted(const void *left, const void *right)
 	if (order == 0)
 		order = (a->len > b->len) - (a->len < b->len);
 	if (order == 0)
-		order = (a->pattern.keyword > b->pattern.keyword) - (a->pattern.keyword < b->pattern.keyword);
+		order = (a->pattern.keyword > b->pattern.keyword) -
+			(a->pattern.keyword < b->pattern.keyword);
 	return order;
 }
 
@@ -220,7 +221,7 @@ finish_bucket(Layout *layout, FoPattern *patterns, uint32_t first, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		sorted[i] = (Sorted) {layout->block + patterns[first + i].at,
-			patterns[first + i].len, patterns[first + i]};
+							  patterns[first + i].len, patterns[first + i]};
 	qsort(sorted, n, sizeof(Sorted), compare_sorted);
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -253,7 +254,11 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		if (drafts[i].class == c)
 			starts[layout->bucket_of[i]]++;
 	}
-	/* starts[b] becomes the end of bucket b, and then, filling from behind, its start. */
+
+	/*
+	 * starts[b] becomes the end of bucket b, and then, filling from behind,
+	 * its start.
+	 */
 	for (uint32_t b = 0; b <= class->nbuckets; b++)
 	{
 		sum += starts[b];

@@ -10,7 +10,8 @@
 /* A pattern before it has its place. */
 typedef struct FoDraftPattern
 {
-	FoPattern	pattern;		/* at: offset in the sources or in the folded bytes */
+	FoPattern	pattern;		/* at: offset in the sources or in the folded
+								 * bytes */
 	uint64_t	key;			/* mix of the token, or bytes of the gram */
 	uint8_t		class;
 	uint8_t		known;			/* bytes that a sieve sees of it, at most 4 */

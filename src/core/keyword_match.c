@@ -110,7 +110,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->set = set;
 	scan->limit = (evasion ? WINDOW_EVASION : WINDOW) + 2 * ((set->longest + 63) & ~63u);
 	scan->fold = (FoFold) {matcher->kernel, body, len, 0, (FoFoldLevel) set->fold,
-		(set->flags & FO_SET_COLLAPSE) != 0};
+						   (set->flags & FO_SET_COLLAPSE) != 0};
 	scan->from = 0;
 	scan->to = 0;
 	scan->started = false;
@@ -264,6 +264,7 @@ report_match(void *arg, const FoPattern *pattern, uint32_t at)
 	Report	   *report = arg;
 	FoMatches  *matches = report->matches;
 	const FoAlloc *alloc = &report->scan->matcher->alloc;
+	FoMatch    *match;
 
 	if (report->text == &report->scan->matcher->plain && !in_window(report->scan, at))
 		return false;
@@ -273,8 +274,10 @@ report_match(void *arg, const FoPattern *pattern, uint32_t at)
 		matches->items = alloc->resize(alloc->arg, matches->items,
 									   matches->size * sizeof(FoMatch));
 	}
-	matches->items[matches->used++] = (FoMatch) {report->text->start[at],
-		report->text->end[at + pattern->len - 1], pattern->keyword};
+	match = &matches->items[matches->used++];
+	match->start = report->text->start[at];
+	match->end = report->text->end[at + pattern->len - 1];
+	match->keyword = pattern->keyword;
 	return false;
 }
 

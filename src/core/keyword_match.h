@@ -37,7 +37,8 @@ typedef struct FoMatcher
 	uint8_t    *attributes;
 	uint64_t   *words;
 	uint64_t   *candidates;		/* twice as many */
-	uint32_t   *edges;			/* beginnings of words and, from room on, their ends */
+	uint32_t   *edges;			/* beginnings of words and, from room on,
+								 * their ends */
 	uint32_t   *offsets;		/* four arrays of room; NULL until needed */
 	FoMatches	allowed;		/* of the window */
 	FoMatches	found;			/* of fo_keyword_occurs */
@@ -54,7 +55,8 @@ typedef struct FoScan
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;
 	bool		sieved;			/* the text was sieved before it was folded */
-	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that reaches furthest */
+	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that
+								 * reaches furthest */
 } FoScan;
 
 /* Called for each keyword found; returns true to stop. */

@@ -85,7 +85,8 @@ fo_pattern_parse(const uint8_t *source, size_t len, bool opaque, FoParsed *parse
 {
 	const uint8_t *end = source + len;
 	const uint8_t *p;
-	uint32_t	stars = 0;		/* length of the result before trailing stars and blanks */
+	uint32_t	stars = 0;		/* length of the result before trailing stars
+								 * and blanks */
 
 	parsed->len = 0;
 	parsed->open_start = false;

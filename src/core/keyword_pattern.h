@@ -13,7 +13,8 @@
 
 typedef struct FoParsed
 {
-	uint8_t		bytes[FO_PATTERN_MAX_BYTES];	/* without stars and backslashes */
+	uint8_t		bytes[FO_PATTERN_MAX_BYTES];	/* without stars and
+												 * backslashes */
 	uint32_t	len;
 	bool		open_start;
 	bool		open_end;

@@ -188,6 +188,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			passed += may_occur(work, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
@@ -305,6 +306,7 @@ scan_grams(const Work *work, uint32_t mask)
 			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
 		for (uint32_t i = 0; i < n; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
 		for (uint32_t i = 0; i < n; i++)
 		{
@@ -344,7 +346,7 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 		return scan_grams(&work, fo_gram_mask(c));
 	if (!field->sieved)
 		field->kernel->sieve(text->buf, field->to, c - FO_CLASS_GRAM1 + 1,
-						 fo_at(set, class->sieve), field->candidates);
+							 fo_at(set, class->sieve), field->candidates);
 	return scan_sieved_grams(&work, fo_gram_mask(c));
 }
 

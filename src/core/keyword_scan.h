@@ -17,13 +17,16 @@ typedef struct FoField
 	const FoKernel *kernel;
 	const FoText *text;
 	const uint8_t *attributes;	/* of an undisguised text, else NULL */
-	uint32_t	from;			/* first byte at which a pattern may begin, a multiple of 64 */
+	uint32_t	from;			/* first byte at which a pattern may begin, a
+								 * multiple of 64 */
 	uint32_t	to;				/* and the byte behind the last one */
 	uint64_t   *words;			/* room for a bit per byte of text */
 	uint64_t   *candidates;		/* likewise */
-	uint32_t   *starts;			/* room for a number per byte of text, and 64 more */
+	uint32_t   *starts;			/* room for a number per byte of text, and 64
+								 * more */
 	uint32_t   *ends;			/* likewise */
-	bool		sieved;			/* fo_engine_presence has filled words and candidates */
+	bool		sieved;			/* fo_engine_presence has filled words and
+								 * candidates */
 	FoPatternFound found;
 	void	   *arg;
 } FoField;
@@ -33,7 +36,8 @@ typedef enum FoPresence
 {
 	FO_ABSENT,					/* no pattern of the engine occurs */
 	FO_PERHAPS,
-	FO_PERHAPS_SIEVED			/* and the sieve's result holds for the folded text if it is as long */
+	FO_PERHAPS_SIEVED			/* and the sieve's result holds for the folded
+								 * text if it is as long */
 } FoPresence;
 
 extern FoPresence fo_engine_presence(const FoKeywordSet *set, const FoEngine *engine,

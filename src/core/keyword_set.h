@@ -17,7 +17,7 @@
 #define FO_KEYWORD_MAGIC	0x46004B01	/* the last byte is the format version */
 #define FO_KEYWORD_MAX_CHARS 1000
 #define FO_KEYWORD_MAX_COUNT 10000000
-#define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF	/* limit of a varlena */
+#define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF /* limit of a varlena */
 
 /* Flags of a set. */
 #define FO_SET_WHOLE_WORD	0x01	/* as asked for at creation */
@@ -46,11 +46,16 @@ enum
 };
 
 /* What a pattern asks of its surroundings. */
-#define FO_PATTERN_START_WORD	0x01	/* begins with a letter and must begin a word */
-#define FO_PATTERN_END_WORD		0x02	/* ends with a letter and must end a word */
-#define FO_PATTERN_START_SIGIL	0x04	/* begins with # @ or $: no letter before it */
-#define FO_PATTERN_END_N		0x08	/* ends with n: "don" is not in "don't" */
-#define FO_PATTERN_REGIONAL		0x10	/* begins with half a flag: not inside another flag */
+#define FO_PATTERN_START_WORD	0x01	/* begins with a letter and must begin
+										 * a word */
+#define FO_PATTERN_END_WORD		0x02	/* ends with a letter and must end a
+										 * word */
+#define FO_PATTERN_START_SIGIL	0x04	/* begins with # @ or $: no letter
+										 * before it */
+#define FO_PATTERN_END_N		0x08	/* ends with n: "don" is not in
+										 * "don't" */
+#define FO_PATTERN_REGIONAL		0x10	/* begins with half a flag: not inside
+										 * another flag */
 #define FO_PATTERN_OPEN_START	0x20	/* any text may come before */
 #define FO_PATTERN_OPEN_END		0x40	/* any text may follow */
 
@@ -61,7 +66,8 @@ typedef struct FoPattern
 {
 	uint32_t	at;				/* offset of the folded bytes */
 	uint32_t	keyword;		/* number in set order, from 0 */
-	uint32_t	parent;			/* longest pattern of the bucket that begins this one */
+	uint32_t	parent;			/* longest pattern of the bucket that begins
+								 * this one */
 	uint16_t	len;			/* bytes */
 	uint8_t		flags;			/* FO_PATTERN_* */
 	uint8_t		unused;
@@ -85,7 +91,8 @@ typedef struct FoClass
 	uint32_t	nbuckets;
 	uint32_t	bitmap;			/* offset of uint64_t[] */
 	uint32_t	slots;			/* offset of FoSlot[] */
-	uint32_t	buckets;		/* offset of uint32_t[nbuckets + 1]: first pattern of each */
+	uint32_t	buckets;		/* offset of uint32_t[nbuckets + 1]: first
+								 * pattern of each */
 	uint32_t	sieve;			/* offset of a FoSieve, 0: none */
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
@@ -96,8 +103,8 @@ typedef struct FoEngine
 {
 	uint32_t	npatterns;		/* 0: engine not present */
 	uint32_t	patterns;		/* offset of FoPattern[] */
-	uint32_t	sieved;			/* number of classes if all have sieves that hold for unfolded
-								 * ASCII too, else 0 */
+	uint32_t	sieved;			/* number of classes if all have sieves that
+								 * hold for unfolded ASCII too, else 0 */
 	uint32_t	unused;
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
@@ -118,9 +125,11 @@ typedef struct FoKeywordSet
 	uint32_t	longest;		/* bytes of the longest folded pattern */
 	uint32_t	nkeywords;
 	uint32_t	nallow;
-	uint32_t	ends;			/* offset of uint32_t[nkeywords + nallow]: end offset of each source */
+	uint32_t	ends;			/* offset of uint32_t[nkeywords + nallow]: end
+								 * offset of each source */
 	uint32_t	sources;		/* offset of the first source */
-	uint64_t	digest;			/* of options and sources, whatever their order */
+	uint64_t	digest;			/* of options and sources, whatever their
+								 * order */
 	FoEngine	engines[FO_ENGINES];
 } FoKeywordSet;
 
@@ -128,7 +137,8 @@ typedef struct FoKeywordSet
 typedef enum FoSetState
 {
 	FO_SET_CURRENT,
-	FO_SET_OUTDATED,			/* of another format or Unicode version: to be compiled anew */
+	FO_SET_OUTDATED,			/* of another format or Unicode version: to be
+								 * compiled anew */
 	FO_SET_CORRUPT
 } FoSetState;
 

@@ -26,7 +26,8 @@ typedef enum FoFoldLevel
 #define FO_FOLD_LEVELS 4
 
 /* Classes of a folded character, as bits. */
-#define FO_CH_WORD		0x01	/* letter, mark or digit of a script with spaces */
+#define FO_CH_WORD		0x01	/* letter, mark or digit of a script with
+								 * spaces */
 #define FO_CH_SPACELESS	0x02	/* the same of a script without spaces */
 #define FO_CH_MARK		0x04	/* combining: belongs to the character before */
 #define FO_CH_SPACE		0x08	/* white space, folded to U+0020 */

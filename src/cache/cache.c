@@ -19,6 +19,8 @@ char	   *fo_cache_redis = NULL;
 char	   *fo_cache_redis_user = NULL;
 char	   *fo_cache_redis_password = NULL;
 char	   *fo_cache_redis_prefix = NULL;
+bool		fo_cache_redis_shared = false;
+int			fo_cache_expire_ms = 1000;
 int			fo_cache_redis_database = 0;
 int			fo_cache_redis_connect_ms = 50;
 int			fo_cache_redis_command_ms = 50;
@@ -57,6 +59,10 @@ define_redis_settings(void)
 							   "What the names of all our keys in Redis begin with.",
 							   "Servers with the same prefix and database name share values.",
 							   &fo_cache_redis_prefix, "filteropt:", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("filteropt.cache_redis_shared",
+							 "Other servers change values in this Redis too.",
+							 "The background worker, which needs preloading, listens to them.",
+							 &fo_cache_redis_shared, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("filteropt.cache_redis_database",
 							"Number of the database in Redis.",
 							NULL, &fo_cache_redis_database, 0, 0, INT_MAX, PGC_SIGHUP, 0,
@@ -85,6 +91,17 @@ define_redis_limits(void)
 							GUC_UNIT_BYTE, NULL, NULL, NULL);
 }
 
+/* What the background worker does by itself. */
+static void
+define_worker_settings(void)
+{
+	DefineCustomIntVariable("filteropt.cache_expire_interval",
+							"Pause between the worker's searches for expired rows.",
+							"Each looks through a few pages of the table; 0: never.",
+							&fo_cache_expire_ms, 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+}
+
 /* Called from _PG_init. */
 void
 fo_cache_init(void)
@@ -92,6 +109,7 @@ fo_cache_init(void)
 	define_l1_settings();
 	define_redis_settings();
 	define_redis_limits();
+	define_worker_settings();
 	fo_cache_shared_init();
 	fo_change_init();
 	fo_cache_worker_init();

@@ -112,8 +112,9 @@ find_last(const FoCacheKey *key, HASHACTION action, bool *found)
 	static const FoCacheSeed second = {UINT64CONST(0x9ae16a3b2f90404f), UINT64CONST(0xc949d7c7509e6557)};
 	uint64		hash[2];
 
-	hash[0] = fo_l1_hash(&second, &key->l1.owner, key->l1.bytes, key->l1.len);
-	hash[1] = key->cell ? key->l1.hash : fo_cache_hash(&second, hash[0], key->l1.bytes, key->l1.len);
+	hash[0] = fo_cache_hash(&second, (uint64) key->l1.owner.resource << 32 | key->l1.owner.version,
+							key->l1.bytes, key->l1.len);
+	hash[1] = fo_cache_hash(&second, hash[0] ^ key->l1.owner.role, key->l1.bytes, key->l1.len);
 	return hash_search(last_change, hash, action, found);
 }
 
@@ -258,7 +259,7 @@ put_fill(FoCacheKey *key, FoCacheItem *item, uint64 token)
 }
 
 /*
- * Put a value.  With a token, which a claim returned, it counts as a fill: false, and
+ * Put a value for a key, whose fence is marked.  With a token, which a claim returned, it counts as a fill: false, and
  * nothing is changed, if the key was changed since the token.
  */
 bool
@@ -269,8 +270,6 @@ fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 
 	if (fill && fill_is_raced(key, token))
 		return false;
-	if (key->cell != NULL)
-		fo_fence_mark(key->cell);
 	if (key->resource->uses[FO_LEVEL_3])
 	{
 		if (!fill)
@@ -288,12 +287,10 @@ fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 	return true;
 }
 
-/* Delete a key in all levels. */
+/* Delete a key, whose fence is marked, in all levels. */
 void
 fo_change_delete(FoCacheKey *key)
 {
-	if (key->cell != NULL)
-		fo_fence_mark(key->cell);
 	if (key->resource->uses[FO_LEVEL_3])
 		fo_store_delete(key);
 	if (!is_renewed(key->resource->id))
@@ -354,6 +351,18 @@ replaces(const Change *change)
 		fo_fence_unraced_or_free(&fo_resource_slot(&change->resource)->data);
 }
 
+/*
+ * Whose the value is.  A transaction that has written no table has no id: its value may
+ * depend on whatever was published on the key's fence.
+ */
+static void
+set_xid(Change *change, TransactionId xid)
+{
+	change->item.xid_is_bound = !TransactionIdIsValid(xid);
+	change->item.xid = TransactionIdIsValid(xid) ? xid
+		: pg_atomic_read_u32(&change->key.cell->max_xid);
+}
+
 static bool
 still_unraced(void *arg)
 {
@@ -374,7 +383,7 @@ publish_l1(Change *change, TransactionId xid, TimestampTz now)
 	{
 		FoL1Meta	meta;
 
-		change->item.xid = change->resource.uses[FO_LEVEL_3] ? xid : InvalidTransactionId;
+		set_xid(change, xid);
 		meta = fo_cache_l1_meta(&change->key, &change->item);
 		meta.clock = fo_cell_clock(pg_atomic_read_u64(&fo_resource_slot(&change->resource)->data.state));
 		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
@@ -402,7 +411,7 @@ prepare_commit(void)
 {
 	MemoryContext old;
 
-	if (nchanges == 0 || !fo_redis_configured())
+	if (nchanges == 0 || !fo_redis_configured() || fo_cache_shared() == NULL)
 		return;
 	old = MemoryContextSwitchTo(change_context);
 	redis_changes = palloc_extended(sizeof(FoRedisChange) * nchanges, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -410,12 +419,13 @@ prepare_commit(void)
 	{
 		FoRedisChange *redis = &redis_changes[nredis];
 
-		if (!changes[i]->resource.uses[FO_LEVEL_2] || !is_last(changes[i], i))
+		if (!changes[i]->resource.uses[FO_LEVEL_2] || !is_last(changes[i], i) ||
+			changes[i]->key.l1.len > FO_REDIS_MAX_KEY)
 			continue;
 		fo_redis_name(&changes[i]->key, redis);
 		if (changes[i]->item.level == FO_LEVEL_OWN && changes[i]->has_value)
 		{
-			changes[i]->item.xid = GetTopTransactionIdIfAny();
+			set_xid(changes[i], GetTopTransactionIdIfAny());
 			fo_redis_record(&changes[i]->key, &changes[i]->item, redis);
 		}
 		nredis++;

@@ -34,7 +34,8 @@ static const FoCacheSeed check_seed = {UINT64CONST(0x2545f4914f6cdd1d), UINT64CO
 static uint64
 claim_check(const FoCacheKey *key)
 {
-	return fo_l1_hash(&check_seed, &key->l1.owner, key->l1.bytes, key->l1.len);
+	return fo_cache_hash(&check_seed, (uint64) key->l1.owner.resource << 32 | key->l1.owner.role,
+						 key->l1.bytes, key->l1.len);
 }
 
 static uint64

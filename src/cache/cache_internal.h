@@ -30,6 +30,7 @@ typedef struct FoCacheResource
 	uint64		seen;			/* state of the slot's config cell when read */
 	int32		id;
 	int32		version;
+	uint32		name_hash;
 	int			slot;
 	int64		ttl;			/* microseconds; PG_INT64_MAX: for ever */
 	int64		stale_for;
@@ -54,6 +55,7 @@ typedef struct FoCacheItem
 	TimestampTz stale_until;
 	Oid			writer;
 	TransactionId xid;			/* writer's, InvalidTransactionId: visible to all */
+	bool		xid_is_bound;	/* not the writer's but the newest it may depend on */
 	ArrayType  *tags;			/* from the table only */
 	int			hits;			/* recent ones, 0 to 3, from shared memory only */
 } FoCacheItem;
@@ -62,7 +64,7 @@ typedef struct FoCacheItem
 typedef struct FoCacheKey
 {
 	FoCacheResource *resource;
-	FoL1Key		l1;				/* owner, bytes, length; hash if shared memory is there */
+	FoL1Key		l1;				/* the hash is the same for all versions of the resource */
 	FoCacheCell *cell;			/* NULL without shared memory */
 	bool		digested;
 	uint8		digest[32];		/* SHA-256 of owner and key: fo_key_digest */
@@ -74,6 +76,8 @@ extern char *fo_cache_redis;
 extern char *fo_cache_redis_user;
 extern char *fo_cache_redis_password;
 extern char *fo_cache_redis_prefix;
+extern bool fo_cache_redis_shared;
+extern int	fo_cache_expire_ms;
 extern int	fo_cache_redis_database;
 extern int	fo_cache_redis_connect_ms;
 extern int	fo_cache_redis_command_ms;
@@ -103,6 +107,8 @@ extern int64 fo_interval_us(const Interval *interval, const char *what);
 extern void fo_key_make(FoCacheKey *key, FoCacheResource *resource, const char *bytes, uint32 len);
 extern void fo_key_make_for(FoCacheKey *key, FoCacheResource *resource, const char *bytes,
 							uint32 len, Oid role);
+extern void fo_key_make_marked(FoCacheKey *key, FoCacheResource *resource, const char *bytes,
+							   uint32 len, const Oid *role);
 extern int	fo_keys_unique(FoCacheKey *keys, int n);
 extern const uint8 *fo_key_digest(FoCacheKey *key);
 extern void fo_sha256(uint8 *digest, int nparts, const void *const *part, const size_t *len);
@@ -135,7 +141,7 @@ extern bool fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem 
 extern void fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item,
 								const FoToken *token);
 extern bool fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags);
-extern bool fo_cache_visible(TransactionId xid, Snapshot snapshot);
+extern bool fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot);
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);
 
 /* cache_get.c */

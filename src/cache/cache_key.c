@@ -32,6 +32,13 @@ fo_key_make(FoCacheKey *key, FoCacheResource *resource, const char *bytes, uint3
 	fo_key_make_for(key, resource, bytes, len, resource->per_role ? GetUserId() : InvalidOid);
 }
 
+/* Keys of a resource by that name, whatever its id and version, hash alike. */
+static uint64
+key_salt(const FoL1Owner *owner, uint32 name_hash)
+{
+	return ((uint64) owner->database << 32 | name_hash) ^ fo_rotl64(owner->role, 17);
+}
+
 /* Describe a key of a resource for a role, InvalidOid for all roles. */
 void
 fo_key_make_for(FoCacheKey *key, FoCacheResource *resource, const char *bytes, uint32 len, Oid role)
@@ -50,8 +57,43 @@ fo_key_make_for(FoCacheKey *key, FoCacheResource *resource, const char *bytes, u
 	key->l1.hash = 0;
 	if (likely(shared != NULL))
 	{
-		key->l1.hash = fo_l1_hash(&shared->seed, &key->l1.owner, bytes, len);
+		key->l1.hash = fo_cache_hash(&shared->seed, key_salt(&key->l1.owner, resource->name_hash),
+									 bytes, len);
 		key->cell = fo_cache_cell(shared, key->l1.hash);
+	}
+}
+
+/*
+ * The same for a change: the key's fence is marked, and the version is that of after the
+ * mark.  With an older one a fill of the new version could slip in unnoticed; the fence
+ * is that of all versions, so none can do so from now on.
+ */
+void
+fo_key_make_marked(FoCacheKey *key, FoCacheResource *resource, const char *bytes, uint32 len,
+				   const Oid *role)
+{
+	char		name[NAMEDATALEN];
+
+	strlcpy(name, resource->name, sizeof(name));
+	for (;;)
+	{
+		int32		version = resource->version;
+		int32		id = resource->id;
+
+		if (role != NULL)
+			fo_key_make_for(key, resource, bytes, len, *role);
+		else
+			fo_key_make(key, resource, bytes, len);
+		if (key->cell == NULL)
+			return;
+		fo_fence_mark(key->cell);
+		resource = fo_resource_find(name, strlen(name));
+		if (resource == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("cache resource \"%s\" was dropped concurrently", name)));
+		if (resource->version == version && resource->id == id)
+			return;
 	}
 }
 

@@ -18,16 +18,19 @@
 #include "utils/snapmgr.h"
 
 #define FO_ENTRY_NEGATIVE	1	/* FoL1Meta.flags */
-#define FO_ENTRY_RESULT		2	/* xid is the newest of all that it depends on */
+#define FO_ENTRY_BOUND		2	/* FoCacheItem.xid_is_bound */
 #define CLOCK_STEP			(60 * USECS_PER_SEC)	/* back in time, that we forgive */
 
-/* Does a snapshot see what a transaction wrote? */
+/*
+ * Does a snapshot see what a transaction wrote?  Of a bound: does it surely see all
+ * transactions up to that one?
+ */
 bool
-fo_cache_visible(TransactionId xid, Snapshot snapshot)
+fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot)
 {
 	if (likely(!TransactionIdIsNormal(xid) || TransactionIdPrecedes(xid, snapshot->xmin)))
 		return true;
-	return !XidInMVCCSnapshot(xid, snapshot);
+	return !is_bound && !XidInMVCCSnapshot(xid, snapshot);
 }
 
 /*
@@ -62,13 +65,6 @@ take_token(const FoCacheKey *key)
 	return token;
 }
 
-/* Does a snapshot surely see all transactions up to one? */
-static bool
-sees_all_up_to(TransactionId xid, Snapshot snapshot)
-{
-	return !TransactionIdIsValid(xid) || TransactionIdPrecedes(xid, snapshot->xmin);
-}
-
 /* Look into shared memory, the fences being clean. */
 static bool
 look_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, FoCacheItem *item)
@@ -81,9 +77,7 @@ look_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, FoCacheItem *i
 	{
 		if (view.meta.clock != fo_cell_clock(token->data))
 			return false;
-		if (view.meta.flags & FO_ENTRY_RESULT
-			? !sees_all_up_to(view.meta.xid, snapshot)
-			: !fo_cache_visible(view.meta.xid, snapshot))
+		if (!fo_cache_visible(view.meta.xid, (view.meta.flags & FO_ENTRY_BOUND) != 0, snapshot))
 		{
 			fo_cache_count(key->resource, FO_COUNT_L1_BYPASSED);
 			return false;
@@ -104,6 +98,7 @@ look_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, FoCacheItem *i
 		item->stale_until = view.meta.stale_until;
 		item->writer = view.meta.writer;
 		item->xid = view.meta.xid;
+		item->xid_is_bound = (view.meta.flags & FO_ENTRY_BOUND) != 0;
 		item->tags = NULL;
 		item->hits = view.hits;
 		if (unlikely(fo_l1_touch(l1, &key->l1, &view)) &&
@@ -124,7 +119,8 @@ fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item)
 	FoL1Meta	meta = {.created = item->created,.expires = item->expires,
 		.stale_until = item->stale_until,.xid = item->xid,.writer = item->writer,
 		.account = key->resource->slot,
-	.flags = item->value == NULL ? FO_ENTRY_NEGATIVE : 0};
+	.flags = (item->value == NULL ? FO_ENTRY_NEGATIVE : 0) |
+	(item->xid_is_bound ? FO_ENTRY_BOUND : 0)};
 
 	return meta;
 }
@@ -238,10 +234,10 @@ fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, const
 	item->expires = item->stale_until = fo_resource_expiry(key->resource, item->created, NULL, false);
 	item->writer = GetUserId();
 	item->xid = pg_atomic_read_u32(&slot->data.max_xid);
+	item->xid_is_bound = true;
 	if (fo_fence_settled(&slot->data, snapshot) || is_latest(snapshot))
 	{
 		meta = fo_cache_l1_meta(key, item);
-		meta.flags |= FO_ENTRY_RESULT;
 		meta.clock = fo_cell_clock(token->data);
 		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
 		filled = fo_l1_insert(fo_cache_l1(shared), &key->l1, &meta, item->value,

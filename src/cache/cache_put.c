@@ -19,6 +19,7 @@
 /* Tags are locked by 1 of so many locks, so that no transaction takes more. */
 #define TAG_LOCKS			1024
 #define TAG_LOCK_CLASS		61	/* field 4 of an advisory lock; users have 1 and 2 */
+#define TAG_SALT			UINT64CONST(0x7461670000000000)
 #define MAX_TAGS			1000
 #define EXPIRE_PAGES		64	/* table pages looked through at a time */
 
@@ -53,13 +54,10 @@ static FoCacheCell *
 tag_cell(FoCacheResource *resource, const char *tag, uint32 len)
 {
 	FoCacheShared *shared = fo_cache_shared();
-	FoL1Owner	owner = {MyDatabaseId, resource->id, 0, 0};
-	uint64		hash;
 
 	if (shared == NULL)
 		return NULL;
-	hash = fo_l1_hash(&shared->seed, &owner, tag, len);
-	return fo_cache_cell(shared, fo_cache_remix(hash));
+	return fo_cache_cell(shared, fo_cache_hash(&shared->seed, TAG_SALT ^ resource->name_hash, tag, len));
 }
 
 /*
@@ -128,8 +126,8 @@ fo_cache_put(FoCacheResource *resource, const char *bytes, uint32 len, Jsonb *va
 	FoCacheItem item = {.value = value,.writer = GetUserId(),.created = GetCurrentTimestamp()};
 	bool		done;
 
-	resource = fo_change_reserve(resource);
-	fo_key_make(&key, resource, bytes, len);
+	fo_key_make_marked(&key, fo_change_reserve(resource), bytes, len, NULL);
+	resource = key.resource;
 	item.expires = fo_resource_expiry(resource, item.created, ttl, value == NULL);
 	item.stale_until = item.expires + (value == NULL ? 0 : resource->stale_for);
 	item.tags = check_tags(resource, tags);
@@ -153,10 +151,9 @@ fo_cache_delete(FoCacheResource *resource, const char *bytes, uint32 len)
 {
 	FoCacheKey	key;
 
-	resource = fo_change_reserve(resource);
-	fo_key_make(&key, resource, bytes, len);
+	fo_key_make_marked(&key, fo_change_reserve(resource), bytes, len, NULL);
 	fo_change_delete(&key);
-	fo_cache_count(resource, FO_COUNT_DELETES);
+	fo_cache_count(key.resource, FO_COUNT_DELETES);
 }
 
 PG_FUNCTION_INFO_V1(fo_cache_put_sql);
@@ -285,7 +282,7 @@ forget_rows(FoCacheResource *resource)
 
 		CHECK_FOR_INTERRUPTS();
 		resource = fo_change_reserve(resource);
-		fo_key_make_for(&key, resource, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), role);
+		fo_key_make_marked(&key, resource, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &role);
 		fo_change_delete(&key);
 	}
 	return (int64) n;

@@ -9,8 +9,9 @@
  * until those names were erased.  A transaction that dies in between leaves its fence,
  * which hides the old value for FENCE_MS.
  *
- * Names:	prefix, run id of Redis, database, resource, version, role, key; a long key by
- * its digest.  The record repeats the whole key, and is checked in every field.
+ * Names:	prefix, run id of Redis, database, resource, version, role, key.  Keys longer
+ * than FO_REDIS_MAX_KEY are not kept here.  The record repeats the key, and every field
+ * of it is checked.
  *
  * Values travel as JSON text: binary jsonb from outside could not be trusted.
  */
@@ -34,7 +35,6 @@
 
 #define FENCE_MS		(3600 * 1000)
 #define TOMBSTONE_MS	(600 * 1000)
-#define PLAIN_KEY_BYTES 200
 
 /* Name of this database, which names in Redis contain. */
 static const char *
@@ -56,19 +56,7 @@ append_name(StringInfo to, FoCacheKey *key)
 
 	appendStringInfo(to, "%s:%s:%d:%s:", database_name(), key->resource->name,
 					 (int) key->l1.owner.version, role ? role : "");
-	if (key->l1.len <= PLAIN_KEY_BYTES)
-	{
-		appendStringInfoChar(to, '=');
-		appendBinaryStringInfo(to, key->l1.bytes, key->l1.len);
-	}
-	else
-	{
-		const uint8 *digest = fo_key_digest(key);
-
-		appendStringInfoChar(to, '#');
-		for (int i = 0; i < 32; i++)
-			appendStringInfo(to, "%02x", digest[i]);
-	}
+	appendBinaryStringInfo(to, key->l1.bytes, key->l1.len);
 }
 
 /* The whole name, for the Redis process of the present connection. */
@@ -150,13 +138,14 @@ fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *c
 	int64		keep = item->stale_until - GetCurrentTimestamp();
 
 	record.xid = item->xid;
+	record.flags = item->xid_is_bound ? FO_RECORD_BOUND : 0;
 	record.created = item->created;
 	record.expires = item->expires;
 	record.stale_until = item->stale_until;
 	record.key = key->l1.bytes;
 	record.key_len = key->l1.len;
 	if (item->value == NULL)
-		record.flags = FO_RECORD_NEGATIVE;
+		record.flags |= FO_RECORD_NEGATIVE;
 	else
 		pack_value(&record, item->value);
 	change->keep_ms = Max(keep / 1000, 1);
@@ -220,9 +209,10 @@ accept(FoCacheKey *key, Snapshot snapshot, const char *bytes, size_t len, FoCach
 		memcmp(record.key, key->l1.bytes, record.key_len) != 0)
 		return false;
 	item->xid = InvalidTransactionId;
+	item->xid_is_bound = (record.flags & FO_RECORD_BOUND) != 0;
 	if (record.server == GetSystemIdentifier())
 	{
-		if (record.timeline != fo_timeline() || !fo_cache_visible(record.xid, snapshot))
+		if (record.timeline != fo_timeline() || !fo_cache_visible(record.xid, item->xid_is_bound, snapshot))
 			return false;
 		item->xid = record.xid;
 	}
@@ -302,7 +292,7 @@ fo_redis_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *item
 
 	for (int i = 0; i < n; i++)
 		items[i].level = FO_LEVEL_NONE;
-	if (n == 0 || !fo_redis_begin(true))
+	if (n == 0 || (n == 1 && keys[0]->l1.len > FO_REDIS_MAX_KEY) || !fo_redis_begin(true))
 		return 0;
 	work = AllocSetContextCreate(old, "filteropt redis names", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(work);

@@ -7,6 +7,9 @@
 
 #include "cache/cache_internal.h"
 
+/* Longer keys are not kept in Redis. */
+#define FO_REDIS_MAX_KEY	8192
+
 /* A committed or about to be committed change of a key that Redis may hold. */
 typedef struct FoRedisChange
 {
@@ -31,6 +34,7 @@ extern void fo_redis_miss(FoRedisChange *changes, int n);
 extern void fo_redis_missed_again(void);
 extern int	fo_redis_drain(void);
 extern bool fo_redis_outbox_empty(void);
+extern void fo_redis_track(int timeout_ms);
 extern void fo_redis_close(void);
 extern const char *fo_redis_state(void);
 

@@ -19,6 +19,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -141,6 +142,7 @@ read_row(FoCacheResource *resource, HeapTuple tuple, TupleDesc desc)
 {
 	resource->id = DatumGetInt32(column(tuple, desc, COL_ID));
 	resource->version = DatumGetInt32(column(tuple, desc, COL_VERSION));
+	resource->name_hash = hash_bytes((unsigned char *) resource->name, strlen(resource->name));
 	resource->ttl = fo_interval_us(DatumGetIntervalP(column(tuple, desc, COL_TTL)), "ttl");
 	resource->jitter = DatumGetFloat4(column(tuple, desc, COL_JITTER));
 	resource->stale_for = fo_interval_us(DatumGetIntervalP(column(tuple, desc, COL_STALE_FOR)),

@@ -79,6 +79,7 @@ read_row(TupleTableSlot *slot, FoCacheItem *item, ItemPointer tid)
 	item->tags = isnull ? NULL : DatumGetArrayTypePCopy(value);
 	value = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull);
 	item->xid = DatumGetTransactionId(value);
+	item->xid_is_bound = false;
 	*tid = slot->tts_tid;
 }
 

@@ -33,21 +33,11 @@ typedef struct FoL1Owner
 /* A key as the cache sees it. */
 typedef struct FoL1Key
 {
-	uint64_t	hash;			/* fo_l1_hash of the rest */
+	uint64_t	hash;			/* by fo_cache_hash, of as much of the rest as one likes */
 	FoL1Owner	owner;
 	const char *bytes;
 	uint32_t	len;
 } FoL1Key;
-
-/* Hash of a key and its owner, with the seed of a cache. */
-static inline uint64_t
-fo_l1_hash(const FoCacheSeed *seed, const FoL1Owner *owner, const char *key, uint32_t len)
-{
-	uint64_t	salt = ((uint64_t) owner->database << 32 | owner->resource) ^
-		fo_rotl64((uint64_t) owner->version << 32 | owner->role, 17);
-
-	return fo_cache_hash(seed, salt, key, len);
-}
 
 /* What is kept beside a value; the cache reads only `expires` and `account`. */
 typedef struct FoL1Meta

@@ -88,7 +88,7 @@ is_sound(const FoRecord *record, size_t len)
 		default:
 			return false;
 	}
-	if (record->flags & ~(FO_RECORD_NEGATIVE | FO_RECORD_PACKED))
+	if (record->flags & ~(FO_RECORD_NEGATIVE | FO_RECORD_PACKED | FO_RECORD_BOUND))
 		return false;
 	if (record->flags & FO_RECORD_NEGATIVE)
 		return record->value_len == 0 && record->raw_len == 0;

@@ -17,6 +17,7 @@ static int	tests;
 static int	failures;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static const FoL1Owner owner = {1, 2, 3, 4};
+static const FoCacheSeed seed = {11, 22};
 
 static void
 ok(bool good, const char *what)
@@ -30,20 +31,19 @@ ok(bool good, const char *what)
 static FoL1 *
 make(size_t bytes)
 {
-	FoCacheSeed seed = {11, 22};
 	void	   *memory = aligned_alloc(64, bytes);
 
 	memset(memory, 0x5a, bytes);
-	return fo_l1_init(memory, bytes, seed);
+	return fo_l1_init(memory, bytes);
 }
 
 static FoL1Key
-make_key(const FoL1 *l1, char *buffer, uint32_t n)
+make_key(char *buffer, uint32_t n)
 {
 	FoL1Key		key = {0, owner, buffer, 0};
 
 	key.len = (uint32_t) sprintf(buffer, "key:%u", n);
-	key.hash = fo_l1_hash(l1, &owner, buffer, key.len);
+	key.hash = fo_cache_hash(&seed, 0, buffer, key.len);
 	return key;
 }
 
@@ -74,7 +74,7 @@ put(FoL1 *l1, uint32_t n, uint32_t version, int64_t now, int64_t stale_until)
 {
 	char		buffer[32];
 	unsigned char value[MAX_VALUE];
-	FoL1Key		key = make_key(l1, buffer, n);
+	FoL1Key		key = make_key(buffer, n);
 	FoL1Meta	meta = {.expires = stale_until,.stale_until = stale_until,.account = n % 5};
 	bool		done;
 
@@ -90,7 +90,7 @@ get(FoL1 *l1, uint32_t n, uint32_t *version)
 {
 	char		buffer[32];
 	unsigned char value[MAX_VALUE];
-	FoL1Key		key = make_key(l1, buffer, n);
+	FoL1Key		key = make_key(buffer, n);
 	FoL1View	view;
 
 	while (fo_l1_find(l1, &key, &view))
@@ -137,7 +137,7 @@ test_oracle(size_t bytes)
 				break;
 			case 3:
 				{
-					FoL1Key		key = make_key(l1, buffer, n);
+					FoL1Key		key = make_key(buffer, n);
 
 					fo_l1_remove(l1, &key);
 					last[n] = 0;
@@ -169,14 +169,14 @@ test_limits(void)
 	FoL1	   *l1 = make(1024 * 1024);
 	char	   *big = calloc(1, 1024 * 1024);
 	char		buffer[32];
-	FoL1Key		key = make_key(l1, buffer, 1);
+	FoL1Key		key = make_key(buffer, 1);
 	FoL1Key		other;
 	FoL1Meta	meta = {.stale_until = INT64_MAX};
 	FoL1View	view;
 	FoL1Totals	totals;
 	bool		all = true;
 
-	ok(fo_l1_init(big, FO_L1_MIN_BYTES - 1, (FoCacheSeed) {1, 2}) == NULL, "too little memory is refused");
+	ok(fo_l1_init(big, FO_L1_MIN_BYTES - 1) == NULL, "too little memory is refused");
 	ok(!fo_l1_insert(l1, &key, &meta, big, 1024 * 1024 - 1000, 0, NULL, NULL), "too large a value is refused");
 	ok(fo_l1_insert(l1, &key, &meta, big, 0, 0, NULL, NULL), "an empty value is stored");
 	ok(fo_l1_find(l1, &key, &view) && view.len == 0 && fo_l1_copy(&view, big), "and found");
@@ -210,7 +210,7 @@ test_guard(void)
 	FoL1	   *l1 = make(1024 * 1024);
 	char		buffer[32];
 	unsigned char value[MAX_VALUE];
-	FoL1Key		key = make_key(l1, buffer, 7);
+	FoL1Key		key = make_key(buffer, 7);
 	FoL1Meta	meta = {.stale_until = INT64_MAX};
 	uint32_t	version = 0;
 	int			asked = 0;

@@ -8,8 +8,9 @@
  * this server wrote itself is no news; for anything else the key is dropped from shared
  * memory and from the table here.
  *
- * When a connection is lost, what was missed is unknown: with the next one, all values
- * here of resources that use Redis are dropped.
+ * Once a second the worker changes a key itself and expects to be told: a connection that
+ * died silently, or was killed, is noticed so.  When one is lost, what was missed is unknown:
+ * with the next one, all values here of resources that use Redis are dropped.
  */
 #include "postgres.h"
 
@@ -33,12 +34,15 @@
 
 #define MAX_BATCH		256		/* names that are looked at together */
 #define RETRY_MS		1000
+#define PROBE_EVERY_MS	1000
 
 static redisContext *listener = NULL;	/* subscribed */
 static redisContext *asker = NULL;
 static char run_id[9];
 static char *name_prefix = NULL;
 static TimestampTz next_try = 0;
+static TimestampTz last_probe = 0;
+static bool unheard = false;	/* of our own change */
 
 /* A changed name, taken apart. */
 typedef struct Changed
@@ -187,6 +191,7 @@ start_tracking(void)
 	}
 	/* from now on nothing is missed; what was before is unknown */
 	drop_everything();
+	unheard = false;
 	pg_atomic_write_u32(&fo_cache_shared()->breaker.tracking, 1);
 	return true;
 }
@@ -325,12 +330,41 @@ receive(void)
 
 		if (message == NULL)
 			return true;
+		unheard = false;
 		good = handle_message(message);
 		freeReplyObject(message);
 		if (!good)
 			return false;
 	}
 	return false;
+}
+
+/* Change a key ourselves; false if the last such change was not heard of. */
+static bool
+probe(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	char	   *name;
+	const char *argv[5] = {"SET", NULL, "", "PX", "10000"};
+	size_t		len[5] = {3, 0, 0, 2, 5};
+	redisReply *reply;
+	bool		good;
+
+	if (now >= last_probe && now - last_probe < PROBE_EVERY_MS * INT64CONST(1000))
+		return true;
+	if (unheard)
+		return false;
+	name = psprintf("%s@probe", name_prefix);
+	argv[1] = name;
+	len[1] = strlen(name);
+	unheard = true;
+	last_probe = now;
+	reply = ask(asker, 5, argv, len);
+	good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+	if (reply != NULL)
+		freeReplyObject(reply);
+	pfree(name);
+	return good;
 }
 
 /* Wait up to so long, listening to other servers if that is wanted and possible. */
@@ -344,6 +378,8 @@ fo_redis_track(int timeout_ms)
 		stop_tracking();
 	if (listener == NULL && wanted && GetCurrentTimestamp() >= next_try)
 		(void) start_tracking();
+	if (listener != NULL && !probe())
+		stop_tracking();
 	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
 							   (listener ? WL_SOCKET_READABLE : 0),
 							   listener ? listener->fd : PGINVALID_SOCKET, timeout_ms, PG_WAIT_EXTENSION);

@@ -47,7 +47,7 @@ describe_worker(BackgroundWorker *worker, const char *function)
 	worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker->bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker->bgw_library_name, "filteropt", BGW_MAXLEN);
+	strlcpy(worker->bgw_library_name, "$libdir/filteropt", BGW_MAXLEN);
 	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
 	strlcpy(worker->bgw_type, "filteropt cache", BGW_MAXLEN);
 }

@@ -60,6 +60,9 @@ fo_key_make_for(FoCacheKey *key, FoCacheResource *resource, const char *bytes, u
 		key->l1.hash = fo_cache_hash(&shared->seed, key_salt(&key->l1.owner, resource->name_hash),
 									 bytes, len);
 		key->cell = fo_cache_cell(shared, key->l1.hash);
+		__builtin_prefetch(key->cell);
+		if (likely(shared->l1_at != 0))
+			fo_l1_prefetch(fo_cache_l1(shared), key->l1.hash);
 	}
 }
 

@@ -27,6 +27,7 @@
 #define BYTES_A_BUCKET		512 /* of log, for one bucket */
 #define BYTES_AN_ENTRY		256 /* least mean size that the policy's tables fit */
 #define ESTIMATE_EVERY		256 /* inserts between estimates of the capacity */
+#define PREFETCH_LINES		6
 #define DRAIN_EVERY			256 /* sampled hits between calls for a drain */
 
 static size_t
@@ -128,7 +129,12 @@ find_slot(FoL1 *l1, FoL1Bucket *bucket, const FoL1Key *key)
 		FoL1Slot   *slot = &bucket->slot[i];
 		uint32_t	ref = slot->ref;
 
-		if (slot->tag == tag && ref != 0 && entry_is(l1, ref, key))
+		if (slot->tag != tag || ref == 0)
+			continue;
+		/* header, key and a short value lie on a few lines: fetch them together */
+		for (int line = 1; line < PREFETCH_LINES; line++)
+			__builtin_prefetch((char *) fo_l1_entry(l1, ref) + 64 * line);
+		if (entry_is(l1, ref, key))
 			return slot;
 	}
 	return NULL;
@@ -153,6 +159,13 @@ describe(FoL1 *l1, const FoL1Slot *slot, const FoL1Key *key, FoL1View *view)
 	view->value = fo_l1_entry_value(entry, key->len);
 	view->hits = (slot->hits >> 2) & 3;
 	return view->value < end && (size_t) (end - view->value) >= view->len;
+}
+
+/* Bring the bucket of a key nearer, while the caller still does something else. */
+void
+fo_l1_prefetch(FoL1 *l1, uint64_t hash)
+{
+	__builtin_prefetch(fo_l1_bucket(l1, hash));
 }
 
 /* Find an entry, expired or not.  Takes no lock. */

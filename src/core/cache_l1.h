@@ -82,6 +82,7 @@ typedef bool (*FoL1Guard) (void *arg);
 
 extern FoL1 *fo_l1_init(void *memory, size_t bytes);
 extern uint32_t fo_l1_max_entry(const FoL1 *l1);
+extern void fo_l1_prefetch(FoL1 *l1, uint64_t hash);
 extern bool fo_l1_find(FoL1 *l1, const FoL1Key *key, FoL1View *view);
 extern bool fo_l1_copy(const FoL1View *view, void *to);
 extern bool fo_l1_touch(FoL1 *l1, const FoL1Key *key, const FoL1View *view);

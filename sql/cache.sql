@@ -465,11 +465,11 @@ COMMENT ON FUNCTION filteropt.classification_purge_author(text) IS
 CREATE FUNCTION filteropt.classification_savings(OUT calls_avoided bigint, OUT calls_made bigint,
 		OUT hit_ratio float8, OUT money_saved numeric, OUT time_saved interval, OUT l1_hits bigint,
 		OUT l2_hits bigint, OUT l3_hits bigint, OUT since timestamptz)
-	LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 	SELECT c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits, c.misses,
 		(c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits)::float8
 			/ nullif(c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses, 0),
-		c.saved_cost_millionths / 1e6::numeric, c.saved_ms * interval '1 millisecond',
+		round(c.saved_cost_millionths / 1e6::numeric, 6), c.saved_ms * interval '1 millisecond',
 		c.l1_hits, c.l2_hits, c.l3_hits, (filteropt.cache_status()).counters_reset
 	FROM filteropt.cache_counters() c
 	JOIN filteropt.cache_resource r ON r.id = c.resource_id
@@ -482,7 +482,7 @@ REVOKE ALL ON FUNCTION
 	filteropt.cache_fill(text, text, text, "any"), filteropt.cache_fill(text, text, text),
 	filteropt.cached_query(text, text, "any"), filteropt.cached_query(text, text),
 	filteropt.cache_watch(regclass, text, text[]), filteropt.cache_unwatch(regclass, text),
-	filteropt.cache_stat_reset(),
+	filteropt.cache_stat_reset(), filteropt.cache_watch_changed(),
 	filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval),
 	filteropt.classification_claim(text, text, text, jsonb, interval, interval),
 	filteropt.classification_purge(text, text), filteropt.classification_purge_author(text)

@@ -7,6 +7,10 @@
  * of the query is watched for the resource (cache_watch.c), and be given to a reader
  * whose snapshot sees all changes that were published up to its making.
  *
+ * A backend gives a result out only after it has itself begun to execute the query as the
+ * present user, which checks all privileges, and as long as it has not heard of a change of
+ * tables, functions, schemas or roles since.
+ *
  * What may not be kept is run and not kept: queries that row-level security applies to,
  * that read temporary tables or custom settings.  Queries that write, lock or call
  * volatile functions are refused.
@@ -33,10 +37,14 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* Settings that change how the same query answers. */
 static const char *const result_settings[] = {
@@ -133,6 +141,69 @@ inspect_plan(SPIPlanPtr plan, const char *resource)
 	return inspection.keep && !source->dependsOnRLS && !query->hasRowSecurity;
 }
 
+/* Keys of queries that this backend may execute, as far as it knows. */
+static HTAB *permitted = NULL;
+
+#define MAX_PERMITTED	10000
+
+typedef struct Permitted
+{
+	uint64		key[2];			/* of the SHA-256 */
+} Permitted;
+
+static void
+forget_permitted(void)
+{
+	if (permitted != NULL)
+		hash_destroy(permitted);
+	permitted = NULL;
+}
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	forget_permitted();
+}
+
+static void
+catalog_changed(Datum arg, int cacheid, uint32 hash)
+{
+	forget_permitted();
+}
+
+/* Have privileges been checked for a key, nothing having changed since? */
+static bool
+is_permitted(const uint8 *digest)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, (Datum) 0);
+		registered = true;
+	}
+	AcceptInvalidationMessages();
+	return permitted != NULL && hash_search(permitted, digest, HASH_FIND, NULL) != NULL;
+}
+
+static void
+remember_permitted(const uint8 *digest)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Permitted),.entrysize = sizeof(Permitted),
+	.hcxt = TopMemoryContext};
+
+	if (permitted != NULL && hash_get_num_entries(permitted) >= MAX_PERMITTED)
+		forget_permitted();
+	if (permitted == NULL)
+		permitted = hash_create("filteropt permitted queries", 64, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	(void) hash_search(permitted, digest, HASH_ENTER, NULL);
+}
+
 static void
 append_part(StringInfo to, const char *bytes, int len)
 {
@@ -142,10 +213,9 @@ append_part(StringInfo to, const char *bytes, int len)
 
 /* Write the key of a query with its surroundings: "q:" and 64 hexadecimal digits. */
 static void
-make_key(char *to, text *query, FoQueryArgs *args)
+make_key(char *to, uint8 *digest, text *query, FoQueryArgs *args)
 {
 	StringInfoData all;
-	uint8		digest[32];
 	const void *part[1];
 	size_t		len[1];
 	Oid			roles[2] = {GetUserId(), GetSessionUserId()};
@@ -177,7 +247,7 @@ make_key(char *to, text *query, FoQueryArgs *args)
 	len[0] = all.len;
 	fo_sha256(digest, 1, part, len);
 	memcpy(to, "q:", 2);
-	hex_encode((char *) digest, sizeof(digest), to + 2);
+	hex_encode((char *) digest, 32, to + 2);
 }
 
 /* Run the plan under the caller's snapshot: an array of its rows. */
@@ -209,6 +279,13 @@ run_plan(SPIPlanPtr plan, FoQueryArgs *args, MemoryContext context)
 	result = JsonbValueToJsonb(array);
 	MemoryContextSwitchTo(old);
 	return result;
+}
+
+/* Begin to execute the plan, which checks the privileges for all that it uses. */
+static void
+check_privileges(SPIPlanPtr plan, FoQueryArgs *args)
+{
+	SPI_cursor_close(SPI_cursor_open(NULL, plan, args->values, args->nulls, true));
 }
 
 /* Return the elements of an array as rows. */
@@ -243,10 +320,12 @@ fo_cached_query(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	FoQueryArgs args;
 	char		bytes[2 + 64];
+	uint8		digest[32];
 	FoCacheKey	key;
 	FoCacheItem item;
-	FoToken token;
+	FoToken		token;
 	SPIPlanPtr	plan;
+	bool		found;
 	bool		keep;
 
 	if (!resource->uses[FO_LEVEL_1])
@@ -256,9 +335,10 @@ fo_cached_query(PG_FUNCTION_ARGS)
 				 errhint("Results of queries are kept in L1: filteropt.cache_resource_set.")));
 	fo_begin_values(fcinfo, JSONBOID);
 	fo_query_args(fcinfo, 2, &args);
-	make_key(bytes, query, &args);
+	make_key(bytes, digest, query, &args);
 	fo_key_make(&key, resource, bytes, sizeof(bytes));
-	if (fo_cache_result_get(&key, GetActiveSnapshot(), &item, &token))
+	found = fo_cache_result_get(&key, GetActiveSnapshot(), &item, &token);
+	if (found && is_permitted(digest))
 	{
 		return_rows(rsinfo, item.value);
 		return (Datum) 0;
@@ -269,9 +349,14 @@ fo_cached_query(PG_FUNCTION_ARGS)
 	if (plan == NULL)
 		refuse("is not a single SELECT");
 	keep = inspect_plan(plan, resource->name);
-	item.value = run_plan(plan, &args, context);
+	if (found && keep)
+		check_privileges(plan, &args);
+	else
+		item.value = run_plan(plan, &args, context);
 	SPI_finish();
 	if (keep)
+		remember_permitted(digest);
+	if (keep && !found)
 		fo_cache_result_put(&key, GetActiveSnapshot(), &item, &token);
 	return_rows(rsinfo, item.value);
 	return (Datum) 0;

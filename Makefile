@@ -39,9 +39,11 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c \
 DATA = $(wildcard sql/filteropt--*--*.sql)
 DATA_built = sql/filteropt--$(EXTVERSION).sql
 
-# -MMD -MP: pgxs.mk tracks no header when the server was not built to.
+# -MMD -MP: pgxs.mk tracks no header when the server was not built to.  gcc's
+# -Wclobbered suspects the server's own PG_TRY.
 PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
+PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) \
+	$(if $(findstring clang,$(CC)),,-Wno-clobbered) $(EXTRA_CFLAGS)
 SHLIB_LINK = -lutf8proc -lhiredis
 
 # Bitcode would serve only to inline our functions into JIT code, and costs

@@ -220,6 +220,7 @@ run_attached()
 		locked psql -XqAt -f "$here/cold.sql"
 	done
 	measure -c 'CALL add_attached()'
+	bench_psql -c 'SET synchronous_commit = off' -c 'CALL bench.measure_insert(5, 200)'
 }
 
 scripts/deps build test bench

@@ -152,3 +152,371 @@ CREATE FUNCTION filteropt.keyword_set_info(set filteropt.keyword_set,
 	LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'fo_keyword_set_info';
 COMMENT ON FUNCTION filteropt.keyword_set_info(filteropt.keyword_set) IS
 'describes a set: numbers of keywords and allowed phrases, options, size in bytes, version of its format, whether it is used as it is (else it is compiled anew on each use: store it again), and the Unicode version in use';
+
+-- keywords in a table of the application: compiled sets are kept for each owner by triggers
+
+CREATE FUNCTION filteropt.keyword_sync() RETURNS trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'fo_keyword_sync';
+COMMENT ON FUNCTION filteropt.keyword_sync() IS
+'trigger function of tables attached by keyword_attach(): notes whose keywords have changed, which are compiled before the transaction commits';
+
+CREATE FUNCTION filteropt.keyword_guard() RETURNS trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'fo_keyword_guard';
+COMMENT ON FUNCTION filteropt.keyword_guard() IS
+'trigger function of the tables that hold compiled keywords: an owner whose set is there already keeps it';
+
+CREATE FUNCTION filteropt.keyword_make_store(source regclass, owner name) RETURNS name
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_make_store';
+COMMENT ON FUNCTION filteropt.keyword_make_store(regclass, name) IS
+'part of keyword_attach(): creates the table in schema filteropt that holds the compiled keywords of a table which the caller owns, and returns its name';
+
+CREATE FUNCTION filteropt.keyword_rebuild(source regclass) RETURNS bigint
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_rebuild';
+COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
+'compiles the keywords of all owners of an attached table anew, and returns how many owners have a set; writers of the table wait, readers do not. Only the owner of the table may call it';
+
+CREATE FUNCTION filteropt.keyword_watch_truncate(source regclass) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	unwatched regclass[] := ARRAY(
+		SELECT t.relid FROM pg_partition_tree(source) t
+		UNION SELECT source
+		EXCEPT
+		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate');
+	member regclass;
+BEGIN
+	FOREACH member IN ARRAY unwatched LOOP
+		EXECUTE format('CREATE TRIGGER filteropt_keyword_truncate AFTER TRUNCATE ON %s '
+					   'FOR EACH STATEMENT EXECUTE FUNCTION filteropt.keyword_sync()', member);
+	END LOOP;
+	-- Only now: ALTER TABLE fires keyword_follow_partitions, which must find nothing to do.
+	FOREACH member IN ARRAY unwatched LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER filteropt_keyword_truncate', member);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_watch_truncate(regclass) IS
+'part of keyword_attach(): gives the table and its partitions, which do not inherit them, their triggers on TRUNCATE';
+
+CREATE FUNCTION filteropt.keyword_attach(source regclass, owner name, keyword name,
+										 whole_word boolean DEFAULT true, fold text DEFAULT 'accent',
+										 allow_flag name DEFAULT NULL, on_bad text DEFAULT 'skip')
+	RETURNS bigint
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	columns text;
+	changed text;
+	store name;
+	owners bigint;
+	trigger_name text;
+BEGIN
+	PERFORM filteropt.keyword_check_source(source, owner, keyword, allow_flag);
+	IF on_bad IS NULL OR on_bad NOT IN ('skip', 'error') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('unrecognized value for on_bad: %L', on_bad),
+			HINT = 'Write ''skip'' to have rows with bad keywords ignored, or ''error'' to have them refused.';
+	END IF;
+	-- Both options are checked where sets are made.
+	PERFORM filteropt.keyword_set(ARRAY['x'], whole_word, fold);
+
+	columns := format('%I, %I', owner, keyword);
+	EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+	IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = source AND tgname = 'filteropt_keyword_columns') THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+			MESSAGE = format('keywords are already attached to table %s', source),
+			HINT = 'Call filteropt.keyword_detach() first to change the options.';
+	END IF;
+	changed := format('OLD.%1$I IS DISTINCT FROM NEW.%1$I OR OLD.%2$I::text COLLATE "C" IS DISTINCT FROM NEW.%2$I::text COLLATE "C"',
+					  owner, keyword);
+	IF allow_flag IS NOT NULL THEN
+		columns := columns || format(', %I', allow_flag);
+		changed := changed || format(' OR OLD.%1$I IS DISTINCT FROM NEW.%1$I', allow_flag);
+	END IF;
+	store := filteropt.keyword_make_store(source, owner);
+
+	EXECUTE format('CREATE TRIGGER filteropt_keyword_write AFTER INSERT OR DELETE ON %s '
+				   'FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync()', source);
+	EXECUTE format('CREATE TRIGGER filteropt_keyword_update AFTER UPDATE ON %s '
+				   'FOR EACH ROW WHEN (%s) EXECUTE FUNCTION filteropt.keyword_sync()', source, changed);
+	-- Rows that logical replication applies count too.
+	FOREACH trigger_name IN ARRAY ARRAY['filteropt_keyword_write', 'filteropt_keyword_update'] LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', source, trigger_name);
+	END LOOP;
+	PERFORM filteropt.keyword_watch_truncate(source);
+	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
+	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
+				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
+				   columns, source, store, whole_word::text, fold, on_bad);
+
+	owners := filteropt.keyword_rebuild(source);
+	IF NOT EXISTS (
+		SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+		WHERE i.indrelid = source AND i.indpred IS NULL AND i.indisvalid AND a.attname = owner)
+	THEN
+		RAISE WARNING USING
+			MESSAGE = format('table %s has no index that begins with column %I', source, owner),
+			DETAIL = 'Every change of an owner''s keywords reads them all, which scans the whole table without one.',
+			HINT = format('CREATE INDEX ON %s (%I);', source, owner);
+	END IF;
+	RETURN owners;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_attach(regclass, name, name, boolean, text, name, text) IS
+'keeps the keywords of each owner in a table compiled, for keyword_match(source, owner, body), from now on and through every kind of change; rows whose allow_flag column is true are allowed phrases; on_bad => ''skip'' lists bad keywords in keyword_rejected, ''error'' refuses them. Returns the number of owners. Only the owner of the table may call it; writers wait while it runs';
+
+CREATE FUNCTION filteropt.keyword_check_source(source regclass, owner name, keyword name, allow_flag name)
+	RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	kind "char" := (SELECT relkind FROM pg_class WHERE oid = source);
+	wanted record;
+	found_type regtype;
+BEGIN
+	IF source IS NULL OR owner IS NULL OR keyword IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'source, owner and keyword must not be null';
+	END IF;
+	IF kind NOT IN ('r', 'p') OR EXISTS (SELECT FROM pg_class WHERE oid = source AND relpersistence = 't') THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('%s is not a permanent table', source),
+			HINT = 'Attach the table that holds the keywords, not a view of it.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class WHERE oid = source AND relispartition) THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('%s is a partition', source),
+			HINT = 'Attach the partitioned table itself.';
+	END IF;
+	IF kind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE source IN (inhparent, inhrelid)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('table %s takes part in inheritance', source),
+			HINT = 'Use a partitioned table.';
+	END IF;
+	FOR wanted IN SELECT * FROM (VALUES (owner, NULL::regtype[]),
+		(keyword, ARRAY['text', 'varchar', 'bpchar', 'name']::regtype[]),
+		(allow_flag, ARRAY['boolean']::regtype[])) v(column_name, types) WHERE column_name IS NOT NULL
+	LOOP
+		SELECT coalesce(nullif(t.typbasetype, 0), t.oid) INTO found_type
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		WHERE a.attrelid = source AND a.attname = wanted.column_name AND a.attnum > 0 AND NOT a.attisdropped;
+		IF found_type IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+				MESSAGE = format('column "%s" of table %s does not exist', wanted.column_name, source);
+		END IF;
+		IF found_type <> ALL (wanted.types)
+			AND NOT EXISTS (SELECT FROM pg_type WHERE oid = found_type AND typcategory = 'S'
+							AND 'text'::regtype = ANY (wanted.types)) THEN
+			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+				MESSAGE = format('column "%s" of table %s is of type %s', wanted.column_name, source, found_type),
+				HINT = format('It must be of type %s.', wanted.types[1]);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_check_source(regclass, name, name, name) IS
+'part of keyword_attach(): refuses what cannot be attached, with the reason';
+
+CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
+	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	attached record;
+	mine record;
+BEGIN
+	SELECT * INTO attached FROM filteropt.keyword_sources s WHERE s.source = keyword_detach.source;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('no keywords are attached to table %s', source);
+	END IF;
+	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', source);
+	IF attached.store IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', attached.store);
+	END IF;
+	FOR mine IN
+		SELECT g.tgrelid::regclass AS member, g.tgname FROM pg_trigger g
+		WHERE g.tgfoid = 'filteropt.keyword_sync()'::regprocedure AND g.tgparentid = 0
+			AND (g.tgrelid = source OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(source)))
+	LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', mine.tgname, mine.member);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_detach(regclass) IS
+'undoes keyword_attach(): drops its triggers and the compiled keywords; the table itself stays as it is';
+
+CREATE FUNCTION filteropt.keyword_follow_partitions() RETURNS event_trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	root regclass;
+	left_over regclass;
+	changed boolean;
+BEGIN
+	FOR root IN
+		SELECT DISTINCT g.tgrelid::regclass
+		FROM pg_event_trigger_ddl_commands() d
+		JOIN pg_trigger g ON g.tgrelid = coalesce(pg_partition_root(d.objid), d.objid)
+		JOIN pg_class c ON c.oid = g.tgrelid
+		WHERE d.classid = 'pg_class'::regclass AND g.tgname = 'filteropt_keyword_columns' AND c.relkind = 'p'
+	LOOP
+		changed := EXISTS (
+			SELECT FROM pg_partition_tree(root) t WHERE NOT EXISTS (
+				SELECT FROM pg_trigger g WHERE g.tgrelid = t.relid AND g.tgname = 'filteropt_keyword_truncate'));
+		FOR left_over IN
+			SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate'
+				AND NOT EXISTS (SELECT FROM pg_trigger m WHERE m.tgname = 'filteropt_keyword_columns'
+					AND m.tgrelid IN (SELECT pg_partition_ancestors(g.tgrelid) UNION SELECT g.tgrelid))
+		LOOP
+			EXECUTE format('DROP TRIGGER filteropt_keyword_truncate ON %s', left_over);
+			changed := true;
+		END LOOP;
+		IF changed THEN
+			PERFORM filteropt.keyword_watch_truncate(root);
+			PERFORM filteropt.keyword_rebuild(root);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_partitions() IS
+'event trigger function: when partitions of an attached table were created, attached or detached, watches the new ones and compiles the keywords anew';
+
+CREATE EVENT TRIGGER filteropt_keyword_partitions ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
+	EXECUTE FUNCTION filteropt.keyword_follow_partitions();
+COMMENT ON EVENT TRIGGER filteropt_keyword_partitions IS
+'follows the partitions of tables attached by keyword_attach()';
+
+CREATE FUNCTION filteropt.keyword_follow_owners() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	given record;
+BEGIN
+	FOR given IN
+		SELECT DISTINCT s.store, t.relowner::regrole AS owner
+		FROM pg_event_trigger_ddl_commands() d
+		JOIN filteropt.keyword_sources s ON s.source = d.objid AND d.classid = 'pg_class'::regclass
+		JOIN pg_class t ON t.oid = s.source
+		JOIN pg_class c ON c.oid = s.store
+		WHERE c.relowner <> t.relowner
+			-- Arguments of triggers are anybody's words; what keyword_attach() made, depends.
+			AND EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid
+				AND refclassid = 'pg_class'::regclass AND refobjid = t.oid AND deptype = 'a')
+	LOOP
+		EXECUTE format('ALTER TABLE %s OWNER TO %s', given.store, given.owner);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_owners() IS
+'event trigger function: gives the compiled keywords of an attached table to its new owner, as the owner of the extension, since neither owner may';
+
+CREATE EVENT TRIGGER filteropt_keyword_owners ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE')
+	EXECUTE FUNCTION filteropt.keyword_follow_owners();
+COMMENT ON EVENT TRIGGER filteropt_keyword_owners IS
+'follows the owners of tables attached by keyword_attach()';
+
+CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	root regclass;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+				   WHERE d.object_type = 'trigger' AND d.address_names[3] = 'filteropt_keyword_truncate') THEN
+		RETURN;
+	END IF;
+	-- What is gone does not tell whose partition it was.
+	FOR root IN SELECT s.source FROM filteropt.keyword_sources s JOIN pg_class c ON c.oid = s.source
+				JOIN pg_class t ON t.oid = s.store AND t.relowner = c.relowner
+				WHERE c.relkind = 'p' ORDER BY s.source
+	LOOP
+		PERFORM filteropt.keyword_rebuild(root);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_drops() IS
+'event trigger function: when a partition of an attached table was dropped, compiles the keywords of attached partitioned tables anew; runs as the owner of the extension, since who drops a partition need not own the table';
+
+CREATE EVENT TRIGGER filteropt_keyword_drops ON sql_drop
+	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+	EXECUTE FUNCTION filteropt.keyword_follow_drops();
+COMMENT ON EVENT TRIGGER filteropt_keyword_drops IS
+'follows dropped partitions of tables attached by keyword_attach()';
+
+CREATE VIEW filteropt.keyword_sources AS
+SELECT g.tgrelid::regclass AS source,
+	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[0]) AS owner,
+	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[1]) AS keyword,
+	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[2]) AS allow_flag,
+	args[2]::boolean AS whole_word, args[3] AS fold, args[4] AS on_bad,
+	(SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	 WHERE n.nspname = 'filteropt' AND c.relname = args[1]) AS store
+FROM pg_trigger g,
+	LATERAL (SELECT string_to_array(encode(g.tgargs, 'escape'), '\000') AS args) a
+WHERE g.tgname = 'filteropt_keyword_columns' AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure;
+COMMENT ON VIEW filteropt.keyword_sources IS
+'tables attached by keyword_attach(), with their columns, options and the table that holds the compiled sets';
+
+CREATE FUNCTION filteropt.keyword_list_rejected(OUT source regclass, OUT owner text, OUT keyword text, OUT reason text)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	attached record;
+BEGIN
+	FOR attached IN SELECT * FROM filteropt.keyword_sources s
+		WHERE s.store IS NOT NULL AND has_table_privilege(s.store, 'SELECT')
+	LOOP
+		RETURN QUERY EXECUTE format(
+			'SELECT $1, t.owner::text, r.keyword, r.reason FROM %s t, '
+			'jsonb_to_recordset(t.rejected) r(keyword text, reason text)', attached.store)
+			USING attached.source;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_list_rejected() IS
+'what the view keyword_rejected shows: of the attached tables whose compiled keywords the caller may read';
+
+CREATE VIEW filteropt.keyword_rejected AS SELECT * FROM filteropt.keyword_list_rejected();
+COMMENT ON VIEW filteropt.keyword_rejected IS
+'keywords of attached tables that are ignored, because they cannot be compiled, with the reason';
+GRANT SELECT ON filteropt.keyword_sources, filteropt.keyword_rejected TO PUBLIC;
+
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner "any", body text) RETURNS text[]
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 50 AS 'MODULE_PATHNAME', 'fo_keyword_match_owner';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, "any", text) IS
+'the keywords of an owner in an attached table that occur in the text, exactly as the current snapshot shows them; an empty array for none. The caller needs SELECT on the source, whose row-level security is respected';
+
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner "any", bodies text[],
+										OUT post integer, OUT keywords text[])
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 200 ROWS 20 AS 'MODULE_PATHNAME', 'fo_keyword_match_feed';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, "any", text[]) IS
+'the same for the texts of a feed: one row per text, numbered from 1, whose keywords are NULL when the text is';
+
+-- A parameter whose type a driver does not tell, as "any" has none to give it, is text.
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, body text) RETURNS text[]
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 50 AS 'MODULE_PATHNAME', 'fo_keyword_match_owner';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text) IS
+'the same for an owner given as text, which may spell a value of whatever type owners have';
+
+CREATE FUNCTION filteropt.keyword_match(source regclass, owner text, bodies text[],
+										OUT post integer, OUT keywords text[])
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 200 ROWS 20 AS 'MODULE_PATHNAME', 'fo_keyword_match_feed';
+COMMENT ON FUNCTION filteropt.keyword_match(regclass, text, text[]) IS
+'the same for the texts of a feed and an owner given as text';
+
+CREATE FUNCTION filteropt.keyword_test(keyword text, samples text[], whole_word boolean DEFAULT true,
+									   fold text DEFAULT 'accent', allow text[] DEFAULT NULL,
+									   OUT sample integer, OUT hit boolean, OUT start integer,
+									   OUT length integer, OUT matched text, OUT word text,
+									   OUT other_word boolean)
+	RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.n::integer, f.start IS NOT NULL, f.start, f.length, f.matched, w.word,
+		w.word IS DISTINCT FROM f.matched AND f.start IS NOT NULL
+	FROM unnest(samples) WITH ORDINALITY s(body, n)
+	LEFT JOIN LATERAL filteropt.keyword_find(s.body,
+		filteropt.keyword_set(ARRAY[keyword], whole_word, fold, allow)) f ON true
+	LEFT JOIN LATERAL (SELECT substring(left(s.body, f.start - 1) FROM '[[:alnum:]]*$') || f.matched ||
+		substring(substr(s.body, f.start + f.length) FROM '^[[:alnum:]]*') AS word) w ON true
+	ORDER BY s.n, f.start
+$$;
+COMMENT ON FUNCTION filteropt.keyword_test(text, text[], boolean, text, text[]) IS
+'tries a keyword before it is saved: for each sample whether it would be hit, and for each hit where, by which text, and inside which word; other_word tells that this is a longer word than what matched';

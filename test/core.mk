@@ -4,8 +4,10 @@
 # unit" and "make fuzz" run what this builds.
 BUILD ?= build/core
 CORE   = $(wildcard src/core/*.c)
+# The reference matcher and other help, linked into every test and target.
+SUPPORT = $(wildcard test/support/*.c)
 LIBS   = -lutf8proc
-COMMON = -std=gnu11 -g -O1 -Isrc -Wall -Wextra -Wno-unused-parameter -Werror \
+COMMON = -std=gnu11 -g -O1 -Isrc -Itest -Wall -Wextra -Wno-unused-parameter -Werror \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all -MMD -MP
 
 # Two compilers see the same code: gcc builds the tests, clang the fuzz targets.
@@ -14,17 +16,17 @@ UNIT_FLAGS = $(COMMON) -fsanitize=address,undefined
 FUZZ_CC    = clang
 FUZZ_FLAGS = $(COMMON) -O2 -fsanitize=fuzzer-no-link,address,undefined
 
-UNIT_OBJS = $(CORE:src/core/%.c=$(BUILD)/unit-core/%.o)
-FUZZ_OBJS = $(CORE:src/core/%.c=$(BUILD)/fuzz-core/%.o)
+UNIT_OBJS = $(patsubst %.c,$(BUILD)/unit-obj/%.o,$(CORE) $(SUPPORT))
+FUZZ_OBJS = $(patsubst %.c,$(BUILD)/fuzz-obj/%.o,$(CORE) $(SUPPORT))
 
 unit: $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*.c))
 fuzz: $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-$(BUILD)/unit-core/%.o: src/core/%.c
+$(BUILD)/unit-obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(UNIT_FLAGS) -c -o $@ $<
 
-$(BUILD)/fuzz-core/%.o: src/core/%.c
+$(BUILD)/fuzz-obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
 
@@ -38,4 +40,4 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJS)
 
 .PHONY: unit fuzz
 .SECONDARY:
--include $(wildcard $(BUILD)/*/*.d)
+-include $(UNIT_OBJS:.o=.d) $(FUZZ_OBJS:.o=.d) $(wildcard $(BUILD)/*.d/*.d)

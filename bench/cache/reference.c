@@ -12,7 +12,10 @@
 
 #define NIL UINT32_MAX
 
-enum {OUT, FIRST, SECOND, THIRD};
+enum
+{
+	OUT, FIRST, SECOND, THIRD
+};
 
 typedef struct List
 {

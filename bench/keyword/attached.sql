@@ -32,8 +32,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	fed float8 := (SELECT sum(cardinality(bodies)) FROM bench.feed);
 	value text := '(SELECT keywords FROM bench.owner_text WHERE owner = 7)';
-	word text;
-	t text;
 BEGIN
 	CALL bench.add_way('attached/one owner', 'value', format(
 		'SELECT count(*) FROM {texts} WHERE filteropt.keyword_list(body, %s) <> ''{}''', value), 'tweets');
@@ -50,10 +48,39 @@ BEGIN
 	CALL bench.add_way('attached/feed of 20', 'attached',
 		'SELECT count(*) FROM bench.feed, filteropt.keyword_match(''bench.attached'', 7::bigint, bodies) WHERE keywords <> ''{}''',
 		n_ops => fed);
-	-- Each INSERT is a statement of its own, for the next of the owners.
-	FOREACH t IN ARRAY '{plain,attached}'::text[] LOOP
-		word := format('INSERT INTO bench.%I (user_id, keyword) SELECT 1 + n %% 2000, ''another'' || n '
-			'FROM nextval(''bench.next_owner'') n RETURNING id', t);
-		CALL bench.add_way('attached/insert', CASE t WHEN 'plain' THEN 'value' ELSE 'attached' END, word);
+END $$;
+
+-- One keyword more for each of n owners, every INSERT in a transaction of its
+-- own: sets are compiled at commit, so that is timed too.
+CREATE PROCEDURE insert_each(grp text, name text, n integer, round integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+	started float8 := bench.cpu_ns();
+	ended float8;
+BEGIN
+	FOR i IN 1 .. n LOOP
+		IF name = 'attached' THEN
+			INSERT INTO bench.attached (user_id, keyword) VALUES (1 + i * 7 % 2000, 'another' || round);
+		ELSE
+			INSERT INTO bench.plain (user_id, keyword) VALUES (1 + i * 7 % 2000, 'another' || round);
+		END IF;
+		COMMIT;
+	END LOOP;
+	ended := bench.cpu_ns();
+	INSERT INTO bench.sample
+		SELECT w.id, round, (ended - started) / n FROM bench.way w
+		WHERE w.grp = insert_each.grp AND w.name = insert_each.name;
+	COMMIT;
+END $$;
+
+-- Measure INSERTs in rounds, those into either table taking turns.
+CREATE PROCEDURE measure_insert(rounds integer, n integer)
+LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO bench.way (grp, name, query, plan, value)
+		VALUES ('attached/insert', 'value', 'INSERT', 0, 0), ('attached/insert', 'attached', 'INSERT', 0, 0);
+	FOR round IN 1 .. rounds LOOP
+		CALL bench.insert_each('attached/insert', 'value', n, round);
+		CALL bench.insert_each('attached/insert', 'attached', n, round);
 	END LOOP;
 END $$;

@@ -111,11 +111,11 @@ start(void)
 	if (!arena.base)
 		abort();
 	fo_unicode_init(unicode_alloc);
-	fo_matcher_begin(&matcher, in_heap);
-	fo_matcher_begin(&avx2_matcher, in_heap);
+	fo_matcher_begin(&matcher, in_heap, poll_nothing);
+	fo_matcher_begin(&avx2_matcher, in_heap, poll_nothing);
 	if (fo_kernel_named("avx2"))
 		avx2_matcher.kernel = fo_kernel_named("avx2");
-	fo_matcher_begin(&portable_matcher, in_heap);
+	fo_matcher_begin(&portable_matcher, in_heap, poll_nothing);
 	portable_matcher.kernel = fo_kernel_named("portable");
 }
 
@@ -199,7 +199,7 @@ scan_with(FoMatcher *with, const void *set, Task task, const char *text, size_t 
 	size_t		count = 0;
 
 	if (!task.all)
-		return fo_keyword_occurs(with, set, (const uint8_t *) text, length, poll_nothing);
+		return fo_keyword_occurs(with, set, (const uint8_t *) text, length);
 	fo_scan_begin(&scan, with, set, (const uint8_t *) text, length, false);
 	while (fo_scan_next(&scan))
 		fo_scan_keywords(&scan, count_keyword, &count);

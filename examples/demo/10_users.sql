@@ -30,6 +30,7 @@ CREATE TABLE keyword (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	user_id bigint NOT NULL,
 	keyword text NOT NULL);
+CREATE INDEX ON keyword (user_id);
 
 -- 5 to 50 keywords a user: of ten, seven are words of the posts, one of the
 -- dictionary (most never turn up), one a phrase, and one is open at an end.

@@ -4,11 +4,17 @@
  */
 #include "base/compat.h"
 
+<< <<<<<HEAD
 #include "access/xlog.h"
 #if PG_VERSION_NUM >= 150000
 #include "access/xlogrecovery.h"
 #endif
+== == == =
+#include "catalog/pg_class.h"
+>>>>>>>main
 #include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 /*
@@ -41,6 +47,7 @@ fo_begin_rows(FunctionCallInfo fcinfo)
 #endif
 }
 
+<<<<<<<HEAD
 /* The same for a function that returns values of one type that is no row type. */
 void
 fo_begin_values(FunctionCallInfo fcinfo, Oid type)
@@ -79,3 +86,80 @@ fo_timeline(void)
 	return ThisTimeLineID;
 #endif
 }
+
+== == == =
+/* Is the current role the owner of the relation, or acts as one? */
+bool
+fo_owns_relation(Oid relation)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+	return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+/* The role that owns a relation. */
+Oid
+fo_relation_owner(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* The transaction that inserted the heap tuple of a slot, also when it is frozen. */
+TransactionId
+fo_slot_inserter(TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	TransactionId inserter = HeapTupleHeaderGetRawXmin(tuple->t_data);
+
+	if (should_free)
+		heap_freetuple(tuple);
+	return inserter;
+}
+
+/*
+ * Fetch the tuple at tuple->t_self if the snapshot sees it; when it does, the
+ * buffer is the caller's to release.
+ */
+bool
+fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer)
+{
+#if PG_VERSION_NUM >= 150000
+	return heap_fetch(relation, snapshot, tuple, buffer, false);
+#else
+	return heap_fetch(relation, snapshot, tuple, buffer);
+#endif
+}
+
+/* Begin a scan of an index on a heap. */
+IndexScanDesc
+fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Call a cast function, which takes one to three arguments. */
+Datum
+fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod)
+{
+	if (cast->fn_nargs == 1)
+		return FunctionCall1(cast, value);
+	if (cast->fn_nargs == 2)
+		return FunctionCall2(cast, value, Int32GetDatum(typmod));
+	return FunctionCall3(cast, value, Int32GetDatum(typmod), BoolGetDatum(false));
+}
+
+>>>>>>>main

@@ -7,6 +7,9 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "storage/dsm.h"
@@ -35,15 +38,6 @@
 #define FO_DSM_HANDLE_INVALID	0
 #endif
 
-/* Begin a scan of a heap by an index, without ordering operators. */
-#if PG_VERSION_NUM >= 180000
-#define FO_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
-	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
-#else
-#define FO_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
-	index_beginscan(heap, index, snapshot, nkeys, 0)
-#endif
-
 /* Number of this backend among all, from 0; for striping counters. */
 #if PG_VERSION_NUM >= 170000
 #define FO_BACKEND_NUMBER()		(MyProcNumber)
@@ -54,5 +48,12 @@
 extern void fo_begin_rows(FunctionCallInfo fcinfo);
 extern void fo_begin_values(FunctionCallInfo fcinfo, Oid type);
 extern uint32 fo_timeline(void);
+extern bool fo_owns_relation(Oid relation);
+extern Oid	fo_relation_owner(Oid relation);
+extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
+extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
+extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
+										int nkeys);
+extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

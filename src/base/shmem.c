@@ -71,7 +71,10 @@ startup_hook(void)
 		bool		found;
 		int		   *tranche;
 
-		/* the tranche's number precedes the region, on a cache line of its own */
+		/*
+		 * the tranche's number precedes the region, on a cache line of its
+		 * own
+		 */
 		tranche = ShmemInitStruct(region->name, size, &found);
 		region->base = (char *) tranche + PG_CACHE_LINE_SIZE;
 		region->place = FO_SHMEM_MAIN;

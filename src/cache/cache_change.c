@@ -51,7 +51,8 @@ typedef struct Renewed
 /* Index of the last change of a key. */
 typedef struct Last
 {
-	uint64		hash[2];		/* hash key: two independent hashes of the whole key */
+	uint64		hash[2];		/* hash key: two independent hashes of the
+								 * whole key */
 	int			change;
 } Last;
 
@@ -80,7 +81,7 @@ fo_change_require_writable(const char *what)
 static void
 start_list(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(uint64) * 2,.entrysize = sizeof(Last)};
+	HASHCTL		ctl = {.keysize = sizeof(uint64) * 2, .entrysize = sizeof(Last)};
 
 	if (changes != NULL)
 		return;
@@ -280,7 +281,8 @@ fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 	else if (fill && fill_is_raced(key, token))
 		return false;
 	if (is_renewed(key->resource->id))
-		return true;			/* nobody can have cached values of this version */
+		return true;			/* nobody can have cached values of this
+								 * version */
 	change = add_change(key);
 	item->level = FO_LEVEL_OWN;
 	keep_value(change, item);

@@ -50,8 +50,8 @@ fo_fence_mark(FoCacheCell *cell)
 
 	if (marks == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(FoCacheCell *),.entrysize = sizeof(Mark),
-		.hcxt = TopTransactionContext};
+		HASHCTL		ctl = {.keysize = sizeof(FoCacheCell *), .entrysize = sizeof(Mark),
+			.hcxt = TopTransactionContext};
 
 		marks = hash_create("filteropt fence marks", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}

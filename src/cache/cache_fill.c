@@ -80,7 +80,11 @@ fo_cache_fill(PG_FUNCTION_ARGS)
 			value = item.value;
 			break;
 		case FO_CLAIM_TIMEOUT:
-			/* whoever computes is slow: do not depend on it, nor store beside it */
+
+			/*
+			 * whoever computes is slow: do not depend on it, nor store beside
+			 * it
+			 */
 			value = compute(query, &args, false);
 			break;
 		case FO_CLAIM_CLAIMED:

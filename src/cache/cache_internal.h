@@ -41,7 +41,7 @@ typedef struct FoCacheResource
 	bool		per_role;
 	int			nlevels;
 	FoCacheLevel level[FO_MAX_LEVELS];
-	bool		uses[FO_LEVEL_OWN + 1];	/* by FoCacheLevel */
+	bool		uses[FO_LEVEL_OWN + 1]; /* by FoCacheLevel */
 } FoCacheResource;
 
 /* A value with what is known of it. */
@@ -54,17 +54,21 @@ typedef struct FoCacheItem
 	TimestampTz expires;
 	TimestampTz stale_until;
 	Oid			writer;
-	TransactionId xid;			/* writer's, InvalidTransactionId: visible to all */
-	bool		xid_is_bound;	/* not the writer's but the newest it may depend on */
+	TransactionId xid;			/* writer's, InvalidTransactionId: visible to
+								 * all */
+	bool		xid_is_bound;	/* not the writer's but the newest it may
+								 * depend on */
 	ArrayType  *tags;			/* from the table only */
-	int			hits;			/* recent ones, 0 to 3, from shared memory only */
+	int			hits;			/* recent ones, 0 to 3, from shared memory
+								 * only */
 } FoCacheItem;
 
 /* A key of a resource, hashed once. */
 typedef struct FoCacheKey
 {
 	FoCacheResource *resource;
-	FoL1Key		l1;				/* the hash is the same for all versions of the resource */
+	FoL1Key		l1;				/* the hash is the same for all versions of
+								 * the resource */
 	FoCacheCell *cell;			/* NULL without shared memory */
 	bool		digested;
 	uint8		digest[32];		/* SHA-256 of owner and key: fo_key_digest */
@@ -125,7 +129,8 @@ extern void fo_store_as_owner(Oid *saved_user, int *saved_context);
 /* State of the fences of a key before anything was read. */
 typedef struct FoToken
 {
-	bool		clean;			/* nothing uncommitted: shared levels may be used */
+	bool		clean;			/* nothing uncommitted: shared levels may be
+								 * used */
 	uint64		cell;
 	uint64		data;
 } FoToken;

@@ -107,7 +107,7 @@ fo_key_digest(FoCacheKey *key)
 	if (!key->digested)
 	{
 		const void *part[] = {&key->l1.owner.resource, &key->l1.owner.version,
-		&key->l1.owner.role, key->l1.bytes};
+			&key->l1.owner.role, key->l1.bytes};
 		const size_t len[] = {sizeof(uint32), sizeof(uint32), sizeof(uint32), key->l1.len};
 
 		fo_sha256(key->digest, 4, part, len);

@@ -19,7 +19,8 @@
 
 #define FO_ENTRY_NEGATIVE	1	/* FoL1Meta.flags */
 #define FO_ENTRY_BOUND		2	/* FoCacheItem.xid_is_bound */
-#define CLOCK_STEP			(60 * USECS_PER_SEC)	/* back in time, that we forgive */
+#define CLOCK_STEP			(60 * USECS_PER_SEC)	/* back in time, that we
+													 * forgive */
 
 /*
  * Does a snapshot see what a transaction wrote?  Of a bound: does it surely see all
@@ -116,11 +117,11 @@ look_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, FoCacheItem *i
 FoL1Meta
 fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item)
 {
-	FoL1Meta	meta = {.created = item->created,.expires = item->expires,
-		.stale_until = item->stale_until,.xid = item->xid,.writer = item->writer,
+	FoL1Meta	meta = {.created = item->created, .expires = item->expires,
+		.stale_until = item->stale_until, .xid = item->xid, .writer = item->writer,
 		.account = key->resource->slot,
-	.flags = (item->value == NULL ? FO_ENTRY_NEGATIVE : 0) |
-	(item->xid_is_bound ? FO_ENTRY_BOUND : 0)};
+		.flags = (item->value == NULL ? FO_ENTRY_NEGATIVE : 0) |
+		(item->xid_is_bound ? FO_ENTRY_BOUND : 0)};
 
 	return meta;
 }

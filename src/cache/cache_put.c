@@ -18,7 +18,8 @@
 
 /* Tags are locked by 1 of so many locks, so that no transaction takes more. */
 #define TAG_LOCKS			1024
-#define TAG_LOCK_CLASS		61	/* field 4 of an advisory lock; users have 1 and 2 */
+#define TAG_LOCK_CLASS		61	/* field 4 of an advisory lock; users have 1
+								 * and 2 */
 #define TAG_SALT			UINT64CONST(0x7461670000000000)
 #define MAX_TAGS			1000
 #define EXPIRE_PAGES		64	/* table pages looked through at a time */
@@ -123,7 +124,7 @@ fo_cache_put(FoCacheResource *resource, const char *bytes, uint32 len, Jsonb *va
 			 Interval *ttl, ArrayType *tags, uint64 token)
 {
 	FoCacheKey	key;
-	FoCacheItem item = {.value = value,.writer = GetUserId(),.created = GetCurrentTimestamp()};
+	FoCacheItem item = {.value = value, .writer = GetUserId(), .created = GetCurrentTimestamp()};
 	bool		done;
 
 	fo_key_make_marked(&key, fo_change_reserve(resource), bytes, len, NULL);
@@ -239,7 +240,7 @@ fo_cache_put_many(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("keys must not be null")));
 		pairs[i] = (Pair) {DatumGetTextPP(keys[i]),
-			value_nulls[i] ? NULL : DatumGetJsonbP(values[i]), i};
+						   value_nulls[i] ? NULL : DatumGetJsonbP(values[i]), i};
 	}
 	qsort(pairs, nkeys, sizeof(Pair), compare_pairs);
 	for (int i = 0; i < nkeys; i++)

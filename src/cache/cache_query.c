@@ -193,8 +193,8 @@ is_permitted(const uint8 *digest)
 static void
 remember_permitted(const uint8 *digest)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Permitted),.entrysize = sizeof(Permitted),
-	.hcxt = TopMemoryContext};
+	HASHCTL		ctl = {.keysize = sizeof(Permitted), .entrysize = sizeof(Permitted),
+		.hcxt = TopMemoryContext};
 
 	if (permitted != NULL && hash_get_num_entries(permitted) >= MAX_PERMITTED)
 		forget_permitted();

@@ -71,8 +71,8 @@ full_name(StringInfo to, const char *rest, int len)
 static FoRecord
 new_record(char kind)
 {
-	FoRecord	record = {.kind = kind,.server = GetSystemIdentifier(),.timeline = fo_timeline(),
-	.nonce = 0};
+	FoRecord	record = {.kind = kind, .server = GetSystemIdentifier(), .timeline = fo_timeline(),
+		.nonce = 0};
 
 	return record;
 }
@@ -104,9 +104,11 @@ pack_value(FoRecord *record, Jsonb *value)
 	int			packed_len;
 
 	text = pg_server_to_any(text, len, PG_UTF8);
+
 	len = strlen(text);
 	record->raw_len = record->value_len = len;
 	record->value = text;
+
 	if (len < fo_cache_compress_bytes)
 		return;
 	packed = palloc(PGLZ_MAX_OUTPUT(len));
@@ -165,12 +167,16 @@ unpack_value(const FoRecord *record)
 	else if (pglz_decompress(record->value, record->value_len, text, record->raw_len, true) !=
 			 (int32) record->raw_len)
 		return NULL;
-	text[record->raw_len] = '\0';
+	text[		record->raw_len] = '\0';
 
-	/* parsing takes memory only, so an error leaves nothing behind but its message */
+	/*
+	 * parsing takes memory only, so an error leaves nothing behind but its
+	 * message
+	 */
 	PG_TRY();
 	{
 		text = pg_any_to_server(text, record->raw_len, PG_UTF8);
+
 		value = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	}
 	PG_CATCH();
@@ -395,7 +401,7 @@ send_swap(const FoRedisChange *change)
 	char		keep[24];
 	bool		value = change->record != NULL;
 	const char *argv[] = {change->full_name, fence_record,
-	value ? change->record : tombstone_record, keep};
+		value ? change->record : tombstone_record, keep};
 	size_t		len[] = {change->full_len, fence_len, value ? change->record_len : tombstone_len, 0};
 
 	len[3] = snprintf(keep, sizeof(keep), INT64_FORMAT,

@@ -15,10 +15,12 @@ typedef struct FoRedisChange
 {
 	char	   *name;			/* Redis key, without prefix and run id */
 	int			name_len;
-	char	   *record;			/* what to store, NULL: nothing but the tombstone */
+	char	   *record;			/* what to store, NULL: nothing but the
+								 * tombstone */
 	int			record_len;
 	int64		keep_ms;		/* how long Redis keeps the record */
-	char	   *full_name;		/* with prefix and run id; NULL: Redis was not told */
+	char	   *full_name;		/* with prefix and run id; NULL: Redis was not
+								 * told */
 	int			full_len;
 } FoRedisChange;
 

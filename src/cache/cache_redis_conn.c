@@ -34,16 +34,16 @@
 
 static const char *const script_text[FO_SCRIPTS] = {
 	[FO_SCRIPT_SWAP] =
-		"if redis.call('GET', KEYS[1]) == ARGV[1] then"
-		" redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0",
+	"if redis.call('GET', KEYS[1]) == ARGV[1] then"
+	" redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0",
 	[FO_SCRIPT_LEASE] =
-		"local v = redis.call('GET', KEYS[1])"
-		" if v == false or string.byte(v, 5) == 84 then"
-		" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return false end return v",
+	"local v = redis.call('GET', KEYS[1])"
+	" if v == false or string.byte(v, 5) == 84 then"
+	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return false end return v",
 	[FO_SCRIPT_KILL] =
-		"local v = redis.call('GET', KEYS[1])"
-		" if v ~= false and string.byte(v, 5) == 86 then"
-		" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0"
+	"local v = redis.call('GET', KEYS[1])"
+	" if v ~= false and string.byte(v, 5) == 86 then"
+	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0"
 };
 
 static redisContext *connection = NULL;

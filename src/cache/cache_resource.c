@@ -75,8 +75,8 @@ forget_resources(Datum arg, Oid relid)
 void
 fo_resource_init(void)
 {
-	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(FoCacheResource),
-	.hcxt = TopMemoryContext};
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(FoCacheResource),
+		.hcxt = TopMemoryContext};
 
 	resources = hash_create("filteropt cache resources", 16, &ctl,
 							HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);

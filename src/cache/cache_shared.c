@@ -80,7 +80,7 @@ shared_init(void *memory, Size size)
 		shared->l1_at = l1_offset();
 }
 
-static FoShmemRegion region = {.name = "filteropt_cache",.size = shared_size,.init = shared_init};
+static FoShmemRegion region = {.name = "filteropt_cache", .size = shared_size, .init = shared_init};
 
 /* LWLock tranche of the region. */
 int

@@ -14,7 +14,8 @@
 #include "utils/timestamp.h"
 
 #define FO_FENCE_CELLS		65536	/* a power of two */
-#define FO_RESOURCE_SLOTS	FO_L1_ACCOUNTS	/* slot 0 is shared by the overflow */
+#define FO_RESOURCE_SLOTS	FO_L1_ACCOUNTS	/* slot 0 is shared by the
+											 * overflow */
 #define FO_STAT_STRIPES		16
 #define FO_CLAIMS			1024
 

@@ -164,7 +164,7 @@ fo_store_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *item
 		Relation	index = index_open(fo_cache_relation("cache_entry_pkey"), AccessShareLock);
 		TupleTableSlot *slot = table_slot_create(rel, NULL);
 		ScanKeyData scankey;
-		IndexScanDesc scan = FO_INDEX_BEGINSCAN(rel, index, snapshot, 1);
+		IndexScanDesc scan = fo_index_beginscan(rel, index, snapshot, 1);
 
 		digest_scankey(&scankey, keys, n);
 		index_rescan(scan, &scankey, 1, NULL, 0);
@@ -257,7 +257,7 @@ void
 fo_store_put(FoCacheKey *key, const FoCacheItem *item)
 {
 	Oid			types[NCOLS] = {BYTEAOID, INT4OID, INT4OID, OIDOID, TEXTOID, JSONBOID,
-	TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID};
+		TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID};
 	Datum		values[NCOLS];
 	char		nulls[NCOLS + 1] = "           ";
 
@@ -288,8 +288,8 @@ fo_store_put(FoCacheKey *key, const FoCacheItem *item)
 static void
 put_tombstone(FoCacheKey *key)
 {
-	FoCacheItem item = {.created = DT_NOBEGIN,.expires = DT_NOBEGIN,.stale_until = DT_NOBEGIN,
-	.writer = GetUserId()};
+	FoCacheItem item = {.created = DT_NOBEGIN, .expires = DT_NOBEGIN, .stale_until = DT_NOBEGIN,
+		.writer = GetUserId()};
 
 	fo_store_put(key, &item);
 }

@@ -51,7 +51,20 @@ inside_flag(const FoText *text, uint32_t at)
 		odd = !odd;
 		at -= 4;
 	}
-	return odd;
+	/* Before the window, which may begin inside a character. */
+	return odd != (at < 4 && text->half_flag);
+}
+
+/*
+ * Keep in mind whether the text that remains after fo_fold_drop(text, bytes)
+ * begins inside a flag.
+ */
+void
+fo_boundary_carry(FoText *text, uint32_t bytes)
+{
+	while (bytes < text->len && fo_utf8_continues(text->buf[bytes]))
+		bytes++;
+	text->half_flag = inside_flag(text, bytes);
 }
 
 /*

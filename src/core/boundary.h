@@ -36,9 +36,11 @@ fo_text_regional(const FoText *text, uint32_t at)
 {
 	const uint8_t *p = text->buf + at;
 
-	return text->len - at >= 4 && p[0] == 0xF0 && p[1] == 0x9F && p[2] == 0x87 && p[3] >= 0xA6;
+	return !text->opaque && text->len - at >= 4 &&
+		p[0] == 0xF0 && p[1] == 0x9F && p[2] == 0x87 && p[3] >= 0xA6;
 }
 
+extern void fo_boundary_carry(FoText *text, uint32_t bytes);
 extern bool fo_boundary_start(const FoText *text, const uint8_t *attributes,
 							  uint32_t at, uint8_t flags);
 extern bool fo_boundary_end(const FoText *text, const uint8_t *attributes, uint32_t at,

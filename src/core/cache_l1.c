@@ -25,7 +25,8 @@
 
 #define FIND_ATTEMPTS		64	/* then a busy bucket counts as a miss */
 #define BYTES_A_BUCKET		512 /* of log, for one bucket */
-#define BYTES_AN_ENTRY		256 /* least mean size that the policy's tables fit */
+#define BYTES_AN_ENTRY		256 /* least mean size that the policy's tables
+								 * fit */
 #define ESTIMATE_EVERY		256 /* inserts between estimates of the capacity */
 #define PREFETCH_LINES		6
 #define DRAIN_EVERY			256 /* sampled hits between calls for a drain */
@@ -131,7 +132,11 @@ find_slot(FoL1 *l1, FoL1Bucket *bucket, const FoL1Key *key)
 
 		if (slot->tag != tag || ref == 0)
 			continue;
-		/* header, key and a short value lie on a few lines: fetch them together */
+
+		/*
+		 * header, key and a short value lie on a few lines: fetch them
+		 * together
+		 */
 		for (int line = 1; line < PREFETCH_LINES; line++)
 			__builtin_prefetch((char *) fo_l1_entry(l1, ref) + 64 * line);
 		if (entry_is(l1, ref, key))

@@ -33,7 +33,8 @@ typedef struct FoL1Owner
 /* A key as the cache sees it. */
 typedef struct FoL1Key
 {
-	uint64_t	hash;			/* by fo_cache_hash, of as much of the rest as one likes */
+	uint64_t	hash;			/* by fo_cache_hash, of as much of the rest as
+								 * one likes */
 	FoL1Owner	owner;
 	const char *bytes;
 	uint32_t	len;

@@ -28,7 +28,8 @@ typedef struct FoL1Entry
 
 typedef struct FoL1Slot
 {
-	uint32_t	ref;			/* of the entry in units from the log; 0 is empty */
+	uint32_t	ref;			/* of the entry in units from the log; 0 is
+								 * empty */
 	uint16_t	tag;			/* 16 bits of the hash */
 	uint8_t		hits;			/* credit in bits 0-1, recent hits in bits 2-3 */
 	uint8_t		unused;
@@ -54,7 +55,8 @@ typedef struct FoL1Queue
 {
 	uint32_t	oldest;
 	uint32_t	newest;
-	uint64_t	bytes;			/* of entries not yet scanned, dead ones included */
+	uint64_t	bytes;			/* of entries not yet scanned, dead ones
+								 * included */
 } FoL1Queue;
 
 struct FoL1

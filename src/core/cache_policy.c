@@ -31,7 +31,8 @@
 
 #define SKETCH_ROWS			4
 #define SKETCH_MAX			15
-#define SKETCH_PERIOD		10	/* halve the counters each so many times capacity */
+#define SKETCH_PERIOD		10	/* halve the counters each so many times
+								 * capacity */
 #define GHOST_WAYS			4
 #define MAX_SECOND_CHANCES	64	/* bound on the work of one eviction */
 #define MAX_TRANSFERS		4	/* entries re-labelled by one eviction */

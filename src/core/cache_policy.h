@@ -38,7 +38,8 @@ typedef struct FoCacheTail
 {
 	uint64_t	hash;
 	uint8_t		credit;			/* second chances left, 0 .. FO_CACHE_MAX_HITS */
-	uint8_t		recent;			/* hits since last looked at; the store zeroes it */
+	uint8_t		recent;			/* hits since last looked at; the store zeroes
+								 * it */
 } FoCacheTail;
 
 /* The caller's queues.  Sizes are in any one unit: entries or bytes. */

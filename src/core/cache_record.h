@@ -19,7 +19,8 @@
 #define FO_RECORD_NEGATIVE	1	/* flags: known not to exist */
 #define FO_RECORD_PACKED	2	/* flags: the value is compressed */
 
-#define FO_RECORD_BOUND		4	/* flags: xid is the newest that it may depend on */
+#define FO_RECORD_BOUND		4	/* flags: xid is the newest that it may depend
+								 * on */
 
 #define FO_RECORD_HEADER	72
 

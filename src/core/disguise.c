@@ -100,35 +100,53 @@ before(const FoText *text, uint32_t at)
 	return at;
 }
 
-/* Is the sign at byte at in a group of signs that touches a letter? */
+/* Is the sign at byte at in a group of at most MAX_GROUP signs that touches a letter? */
 static bool
 touches_letter(const FoText *text, uint32_t at)
 {
 	uint32_t	left = at;
 	uint32_t	right = at;
-	Sign		sign;
+	bool		touches = false;
 	int			n = 0;
 
 	while (right < text->len)
 	{
-		sign = sign_at(text, right);
-		if (sign.real)
-			return true;
-		if (sign.letter == 0 || ++n > MAX_GROUP)
+		Sign		sign = sign_at(text, right);
+
+		touches = sign.real;
+		if (sign.real || sign.letter == 0)
 			break;
+		if (++n > MAX_GROUP)
+			return false;
 		right += sign.len;
 	}
-	while (left > 0 && n <= MAX_GROUP)
+	while (left > 0)
 	{
+		Sign		sign;
+
 		left = before(text, left);
 		sign = sign_at(text, left);
-		if (sign.real)
-			return true;
-		if (sign.letter == 0)
-			break;
-		n++;
+		if (sign.real || sign.letter == 0)
+			return touches || sign.real;
+		if (++n > MAX_GROUP)
+			return false;
 	}
-	return false;
+	return touches;
+}
+
+/* Is the character at byte at a letter, mark or digit, of whatever script? */
+static bool
+written_at(const FoText *text, uint32_t at)
+{
+	uint32_t	cp;
+
+	if (fo_text_word(text, at))
+		return true;
+	if (text->buf[at] < 0x80)
+		return false;
+	fo_utf8_decode(text->buf + at, text->buf + text->len, &cp);
+	return cp != FO_INVALID_CHAR &&
+		(fo_unicode_fold(FO_FOLD_ACCENT, cp)->cls & FO_CH_SPACELESS);
 }
 
 /* Can the character at byte at be one letter of a spaced word? */
@@ -137,7 +155,7 @@ is_single(const FoText *text, uint32_t at, Sign *sign)
 {
 	*sign = sign_at(text, at);
 	return (sign->real || sign->letter != 0) &&
-		(at + sign->len >= text->len || !fo_text_word(text, at + sign->len));
+		(at + sign->len >= text->len || !written_at(text, at + sign->len));
 }
 
 /* The byte behind the one separator after a single letter, or 0 when there is none. */
@@ -145,7 +163,7 @@ static uint32_t
 next_single(const FoText *text, uint32_t at, Sign sign)
 {
 	at += sign.len;
-	if (at + 1 >= text->len || fo_text_word(text, at))
+	if (at + 1 >= text->len || written_at(text, at))
 		return 0;
 	at += sign_at(text, at).len;
 	return at < text->len && is_single(text, at, &sign) ? at : 0;
@@ -162,7 +180,7 @@ spaced_word(const FoText *text, uint32_t at)
 	int			real = 0;
 	Sign		sign;
 
-	if ((at > 0 && fo_text_word(text, at - 1)) || !is_single(text, at, &sign))
+	if ((at > 0 && written_at(text, before(text, at))) || !is_single(text, at, &sign))
 		return false;
 	for (int n = 1; n <= MAX_SINGLES_SEEN; n++)
 	{

@@ -186,7 +186,8 @@ fold_simple_run(FoFold *fold, FoText *text, uint32_t limit)
 			 * A longer stretch of ASCII, and a blank to be dropped, are for
 			 * others.
 			 */
-			if (end - p < 2 || p[1] < 0x80 || (fo_ascii_space(*p) && (*p != ' ' || out[-1] == ' ')))
+			if (end - p < 2 || p[1] < 0x80 ||
+				(fo_ascii_space(*p) && (*p != ' ' || out == text->buf || out[-1] == ' ')))
 				break;
 		}
 		else

@@ -27,6 +27,8 @@ typedef struct FoText
 	bool		has_nonword;	/* is any bit of nonword set? */
 	bool		opaque;			/* no UTF-8: a byte over 127 is a letter of
 								 * its own */
+	bool		half_flag;		/* does the first whole character follow half
+								 * a flag? */
 } FoText;
 
 /* A text being folded. */

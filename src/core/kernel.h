@@ -15,28 +15,34 @@
 /*
  * A sieve: two hash tables of 2 048 bits over the first bytes of patterns.  A
  * position passes when in both tables the row selected by the hash of the bytes
- * there has the bit selected by it: see fo_sieve_hash.
+ * there has the bit selected by it: see fo_sieve_add.  Sieves of few patterns
+ * are halved, which is faster.
  */
 #define FO_SIEVE_LETTERS 4
 
 typedef struct FoSieve
 {
 	uint8_t		rows[2][256];
+	uint64_t	few;			/* 1: the upper half of each table is as the
+								 * lower one */
 } FoSieve;
 
-/* Where bytes lie in a sieve. */
-typedef struct FoSieveHash
+/* What was met in a text: the bits of all positions, ored. */
+typedef struct FoSifted
 {
-	uint8_t		row[2];
-	uint8_t		bit[2];			/* 0 to 7 */
-} FoSieveHash;
+	uint64_t	candidates;		/* 0: no position passed the sieve */
+	uint64_t	high;			/* 0: the text is ASCII */
+} FoSifted;
 
 typedef struct FoKernel
 {
 	const char *name;
 
-	/* Are all bytes of src ASCII? */
-	bool		(*ascii) (const uint8_t *src, size_t n);
+	/*
+	 * Has src no white space but single blanks, and no other control
+	 * characters?
+	 */
+	bool		(*regular) (const uint8_t *src, size_t n);
 
 	/*
 	 * Copy ASCII bytes of src[0..n) to dst, lower-cased when lower is set, up
@@ -59,10 +65,12 @@ typedef struct FoKernel
 	/*
 	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
 	 * going by that many letters (3 or 4); ASCII letters of buf may be of
-	 * either case.  NULL where there is no fast way, like the next one.
+	 * either case.  Sets bit i of leads when buf[i] is over 191: when a
+	 * character of several bytes begins there.  NULL where there is no fast
+	 * way, like the next two.
 	 */
-	void		(*sieve) (const uint8_t *buf, size_t len, int letters,
-						  const FoSieve *sieve, uint64_t *out);
+	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
+						  uint64_t *out, uint64_t *leads);
 
 	/*
 	 * The same, for words that begin at buf + i: bytes behind the end of a
@@ -71,6 +79,10 @@ typedef struct FoKernel
 	void		(*sieve_words) (const uint8_t *buf, size_t len, const uint64_t *nonword,
 								const FoSieve *sieve, uint64_t *words, uint64_t *out);
 
+	/* Both in one, for words of ASCII in a text that is not folded. */
+	FoSifted	(*sift_words) (const uint8_t *src, size_t len, const FoSieve *sieve,
+							   uint64_t *words, uint64_t *out, uint64_t *leads);
+
 	/*
 	 * Write the numbers of the set bits among n words of bits, increasing, to
 	 * out, which has room for 16 more than there are; returns how many.
@@ -78,7 +90,7 @@ typedef struct FoKernel
 	size_t		(*positions) (const uint64_t *bits, size_t n, uint32_t *out);
 } FoKernel;
 
-extern FoSieveHash fo_sieve_hash(const uint8_t *p, uint32_t len);
+extern void fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len);
 extern const FoKernel *fo_kernel(void);
 extern const FoKernel *fo_kernel_named(const char *name);
 

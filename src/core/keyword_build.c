@@ -68,6 +68,9 @@ fo_builder_begin(FoBuilder *builder, FoFoldLevel fold, bool whole_word, bool opa
 	builder->whole_word = whole_word;
 	builder->opaque = opaque;
 	make_text(&alloc, &builder->text, opaque);
+	/* Whoever chooses keywords sees no addresses. */
+	builder->secret = (uintptr_t) builder->text.buf * UINT64_C(0x9E3779B97F4A7C15) ^
+		(uintptr_t) builder;
 	if (fold == FO_FOLD_EVASION)
 	{
 		make_text(&alloc, &builder->undisguised, opaque);
@@ -104,11 +107,22 @@ source_at(const FoBuilder *builder, uint32_t i, uint32_t *len)
 	return (const uint8_t *) builder->sources.items + start;
 }
 
-/* Seed of the hash of a keyword or an allowed phrase. */
+/* What a keyword or an allowed phrase adds to the digest. */
 static uint64_t
 source_hash(const uint8_t *source, size_t len, bool allow)
 {
 	return hash_bytes(source, len, allow ? UINT64_C(0x5851F42D4C957F2D) : 1);
+}
+
+/*
+ * Where a source belongs in the table of those seen.  Unlike the digest, which
+ * must be the same everywhere, this hash has a secret in it, so that nobody can
+ * choose keywords that all belong in one place.
+ */
+static size_t
+seen_slot(const FoBuilder *builder, const uint8_t *source, size_t len, bool allow)
+{
+	return hash_bytes(source, len, builder->secret + allow) & (builder->seen.size - 1);
 }
 
 /* Enter source number i into the table of those seen, which has room. */
@@ -119,7 +133,7 @@ remember(FoBuilder *builder, uint32_t i)
 	size_t		mask = builder->seen.size - 1;
 	uint32_t	len;
 	const uint8_t *source = source_at(builder, i, &len);
-	size_t		slot = source_hash(source, len, i >= builder->nkeywords) & mask;
+	size_t		slot = seen_slot(builder, source, len, i >= builder->nkeywords);
 
 	while (seen[slot] != 0)
 		slot = (slot + 1) & mask;
@@ -150,10 +164,11 @@ is_duplicate(const FoBuilder *builder, const uint8_t *source, size_t len, bool a
 {
 	const uint32_t *seen = builder->seen.items;
 	size_t		mask = builder->seen.size - 1;
+	uint32_t	probes = 0;
 
 	if (builder->seen.size == 0)
 		return false;
-	for (size_t slot = source_hash(source, len, allow) & mask; seen[slot] != 0;
+	for (size_t slot = seen_slot(builder, source, len, allow); seen[slot] != 0;
 		 slot = (slot + 1) & mask)
 	{
 		uint32_t	other_len;
@@ -163,8 +178,35 @@ is_duplicate(const FoBuilder *builder, const uint8_t *source, size_t len, bool a
 		if (other_len == len && (i >= builder->nkeywords) == allow &&
 			memcmp(other, source, len) == 0)
 			return true;
+		if (++probes % 4096 == 0)
+			builder->poll();
 	}
 	return false;
+}
+
+/* Bytes at the start of a pattern that fold to nothing or to white space. */
+static uint32_t
+leading_nothing(const FoBuilder *builder, const FoParsed *parsed)
+{
+	uint32_t	at = 0;
+
+	/* Parsing has removed white space, and no other ASCII is dropped. */
+	while (at < parsed->len && parsed->bytes[at] >= 0x80 && !builder->opaque)
+	{
+		const FoFolded *folded;
+		uint32_t	cp;
+		int			len = fo_utf8_decode(parsed->bytes + at, parsed->bytes + parsed->len, &cp);
+
+		if (cp == FO_INVALID_CHAR)
+			break;
+		folded = fo_unicode_fold(builder->fold, cp);
+		if (folded->len > 0 && !(folded->cls & FO_CH_SPACE))
+			break;
+		at += (uint32_t) len;
+		while (at < parsed->len && fo_ascii_space(parsed->bytes[at]))
+			at++;
+	}
+	return at;
 }
 
 /* Fold parsed into builder->text, white space at the ends removed; false: nothing is left. */
@@ -172,7 +214,9 @@ static bool
 fold_pattern(FoBuilder *builder, const FoParsed *parsed)
 {
 	FoText	   *text = &builder->text;
-	FoFold		fold = {fo_kernel(), parsed->bytes, parsed->len, 0, builder->fold, true};
+	uint32_t	skip = leading_nothing(builder, parsed);
+	FoFold		fold = {fo_kernel(), parsed->bytes + skip, parsed->len - skip, 0,
+		builder->fold, true};
 
 	if (text->has_nonword)
 		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));
@@ -181,18 +225,6 @@ fold_pattern(FoBuilder *builder, const FoParsed *parsed)
 	fo_fold_fill(&fold, text, FOLDED_LIMIT);
 	while (text->len > 0 && text->buf[text->len - 1] == ' ')
 		text->len--;
-	if (text->len > 0 && text->buf[0] == ' ')
-	{
-		/*
-		 * What stood before the blank was dropped in folding; fold without
-		 * it.
-		 */
-		memmove(text->buf, text->buf + 1, --text->len);
-		fold = (FoFold) {fo_kernel(), text->buf, text->len, 0, builder->fold, true};
-		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));
-		text->len = 0;
-		fo_fold_fill(&fold, text, FOLDED_LIMIT);
-	}
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	return text->len > 0;
 }
@@ -221,7 +253,7 @@ draft_pattern(FoBuilder *builder, int engine, const FoText *text, const uint8_t 
 	pattern->known = (uint8_t) (class == FO_CLASS_TOKEN && token_len < 4 ? token_len
 								: class == FO_CLASS_GRAM3 ? 3 : 4);
 	if (class == FO_CLASS_TOKEN)
-		pattern->key = fo_token_mix(text->buf, token_len);
+		pattern->key = fo_token_mix_at(text->buf, token_len);
 	else
 		pattern->key = fo_load32(text->buf) & fo_gram_mask(class);
 	pattern->in_source = source_at_byte != UINT32_MAX;

@@ -45,6 +45,7 @@ typedef struct FoBuilder
 	uint32_t	nallow;
 	uint32_t	longest;
 	uint64_t	digest;
+	uint64_t	secret;			/* of the hash of seen */
 	FoVector	sources;		/* bytes of the keywords, then of the allowed
 								 * phrases */
 	FoVector	ends;			/* uint32_t */

@@ -18,15 +18,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PROBES 32
 #define MAX_TRIES 6
+
+/*
+ * Slots that a probe may pass for each bit of their number.  In tables up to
+ * 80 % full the longest of all probes takes about seven.
+ */
+#define PROBES_PER_BIT 16
+
 #define POLL_EVERY 4096
 
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
 
+/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
+#define FEW_PATTERNS 150
+
+/*
+ * Number of grams up to which it pays to look for them before folding: more of
+ * them are found in nearly every text, one way or another.
+ */
+#define RAW_MAX_GRAMS 300
+
 /* Number of grams up to which telling them by three bytes is as good as by four. */
-#define MERGE_MAX_PATTERNS 200
+#define MERGE_MAX_PATTERNS 20
 
 /* Where the parts of the block go. */
 typedef struct Layout
@@ -137,6 +152,25 @@ tag_of(const FoClass *class, const FoDraftPattern *draft)
 	return (uint32_t) draft->key;
 }
 
+/* The bytes of a draft pattern, in the block. */
+static const uint8_t *
+bytes_of(const Layout *layout, const FoDraftPattern *draft)
+{
+	return layout->block + draft->pattern.at +
+		(draft->in_source ? layout->set->sources : layout->folded);
+}
+
+/* What may follow the gram of a draft pattern, as bits of a slot. */
+static uint32_t
+next_bits(const Layout *layout, const FoDraftPattern *draft)
+{
+	uint32_t	covered = draft->class;
+
+	if (draft->class == FO_CLASS_TOKEN || draft->pattern.len == covered)
+		return FO_NEXT_ANY;
+	return fo_next_bit(bytes_of(layout, draft)[covered]);
+}
+
 /*
  * Enter the patterns of class number c into its slots, numbering the buckets
  * from 1; returns the longest probe.
@@ -171,7 +205,8 @@ fill_slots(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 			layout->slots[slot].tag = tag;
 			layout->slots[slot].bucket = ++class->nbuckets;
 		}
-		layout->bucket_of[i] = layout->slots[slot].bucket - 1;
+		layout->slots[slot].bucket |= next_bits(layout, &patterns[i]);
+		layout->bucket_of[i] = (layout->slots[slot].bucket & FO_BUCKET_NUMBER) - 1;
 		if (probes > longest)
 			longest = probes;
 	}
@@ -296,14 +331,11 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 	class->sieve = take(layout, sizeof(FoSieve));
 	sieve = (FoSieve *) (layout->block + class->sieve);
 	memset(sieve, 0, sizeof(*sieve));
+	sieve->few = class->npatterns <= FEW_PATTERNS;
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		uint32_t	at = drafts[i].pattern.at +
-			(drafts[i].in_source ? layout->set->sources : layout->folded);
-		FoSieveHash hash = fo_sieve_hash(layout->block + at, drafts[i].known);
-
-		for (int k = 0; k < 2 && drafts[i].class == c; k++)
-			sieve->rows[k][hash.row[k]] |= (uint8_t) (1 << hash.bit[k]);
+		if (drafts[i].class == c)
+			fo_sieve_add(sieve, bytes_of(layout, &drafts[i]), drafts[i].known);
 	}
 }
 
@@ -359,7 +391,7 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	for (int try = 0; try < MAX_TRIES; try++)
 	{
 		class->multiplier = choose_multiplier(layout->set->digest, try);
-		if (fill_slots(layout, draft, c, class) <= MAX_PROBES)
+		if (fill_slots(layout, draft, c, class) <= PROBES_PER_BIT * (uint32_t) slot_bits(n))
 			break;
 	}
 	class->buckets = take(layout, ((uint64_t) class->nbuckets + 1) * sizeof(uint32_t));
@@ -368,25 +400,30 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	fill_sieve(layout, draft, c, class);
 }
 
-/*
- * Number of classes of an engine if each has a sieve that holds for unfolded
- * ASCII too, else 0.  Folding changes ASCII only in the case of letters, which
- * sieves do not see, and in white space, which words do not have.
- */
-static uint32_t
-count_sieved(const FoBuilder *builder, const FoEngine *engine)
+/* Set what the engine's classes have in common. */
+static void
+describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 {
-	uint32_t	n = 0;
+	const FoDraftPattern *drafts = draft->patterns.items;
 
+	engine->sieved = 1;
 	for (int c = 0; c < FO_CLASSES; c++)
 	{
-		if (engine->classes[c].npatterns == 0)
-			continue;
-		if (engine->classes[c].sieve == 0 || (c != FO_CLASS_TOKEN && builder->has_phrase))
-			return 0;
-		n++;
+		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
+			engine->sieved = 0;
+		if (c != FO_CLASS_TOKEN && engine->classes[c].npatterns > RAW_MAX_GRAMS)
+			engine->sieved = 0;
+		engine->classes[c].high = 1;
 	}
-	return n;
+	for (size_t i = 0; i < draft->patterns.used; i++)
+	{
+		const uint8_t *bytes = bytes_of(layout, &drafts[i]);
+
+		if (bytes[0] < 0xC0)
+			engine->classes[drafts[i].class].high = 0;
+		for (int k = 0; k < drafts[i].class; k++)
+			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
+	}
 }
 
 /* Build one engine from its draft. */
@@ -409,7 +446,7 @@ layout_engine(Layout *layout, int e)
 			layout_class(layout, draft, c, engine, base);
 		base += draft->per_class[c];
 	}
-	engine->sieved = count_sieved(layout->builder, engine);
+	describe_engine(layout, engine, draft);
 	alloc->release(alloc->arg, layout->bucket_of);
 }
 
@@ -442,7 +479,8 @@ fo_layout_set(FoBuilder *builder, FoKeywordSet **result)
 	set->unicode = fo_keyword_unicode();
 	set->fold = (uint8_t) builder->fold;
 	set->flags = (uint8_t) ((builder->whole_word ? FO_SET_WHOLE_WORD : 0) |
-							(builder->has_phrase ? FO_SET_COLLAPSE : 0) |
+							(builder->has_phrase || builder->fold == FO_FOLD_EVASION
+							 ? FO_SET_COLLAPSE : 0) |
 							(builder->opaque ? FO_SET_OPAQUE : 0));
 	set->longest = builder->longest;
 	set->nkeywords = builder->nkeywords;

@@ -6,9 +6,9 @@
  * which hits may begin, and enough behind it for the longest pattern and what
  * boundaries look at.  So memory is bounded whatever the text.
  *
- * Example with a limit of 256 bytes and a longest pattern of 10: the first
- * window yields hits that begin in bytes 0 to 127; its bytes 64 to 255 become
- * the beginning of the second, which yields hits from its byte 64 on.
+ * Example with a limit of 640 bytes and a longest pattern of 10: the first
+ * window yields hits that begin in bytes 0 to 511; its bytes 256 to 639 become
+ * the beginning of the second, which yields hits from its byte 256 on.
  */
 #include "core/keyword_match.h"
 
@@ -16,22 +16,41 @@
 #include <string.h>
 
 #include "core/disguise.h"
+#include "core/keyword_presence.h"
 #include "core/keyword_scan.h"
 
-#define CONTEXT 64
+#define CONTEXT 256
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
+#define MANY_KEYWORDS 4000		/* one of them occurs in most texts */
+#define FIRST_PART 448			/* at least CONTEXT and 64 more */
 
 /* No character is folded to more than this many times its bytes. */
 #define MAX_EXPANSION 12
 
-/* Set up working memory; nothing is allocated yet. */
+/*
+ * Bytes behind the beginning of a hit that decide about it.  Undisguised, a
+ * letter can have been written with four bytes and a separator of four more,
+ * and be repeated: beyond 1 024 bytes of that, a hit on the edge of a window
+ * may be cut short or missed.
+ */
+static uint32_t
+lookahead(const FoKeywordSet *set)
+{
+	return set->fold == FO_FOLD_EVASION ? 8 * set->longest + 1024 : set->longest + LOOKAHEAD;
+}
+
+/*
+ * Set up working memory; nothing is allocated yet.  poll is called between
+ * windows, and now and then in one that has very many hits; it may longjmp.
+ */
 void
-fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc)
+fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc, void (*poll) (void))
 {
 	memset(matcher, 0, sizeof(*matcher));
 	matcher->alloc = alloc;
+	matcher->poll = poll;
 	matcher->kernel = fo_kernel();
 }
 
@@ -48,15 +67,13 @@ make_text(const FoAlloc *alloc, FoText *text, uint32_t room)
 	text->has_nonword = false;
 }
 
-/* Make sure that the buffers hold room bytes. */
+/* Enlarge the buffers to hold room bytes. */
 static void
 reserve(FoMatcher *matcher, uint32_t room)
 {
 	const FoAlloc *alloc = &matcher->alloc;
 	size_t		bits = ((room + FO_FOLD_SLACK) / 64 + 2) * sizeof(uint64_t);
 
-	if (room <= matcher->room)
-		return;
 	matcher->room = 0;
 	make_text(alloc, &matcher->text, room);
 	make_text(alloc, &matcher->plain, room);
@@ -108,38 +125,59 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 
 	scan->matcher = matcher;
 	scan->set = set;
-	scan->limit = (evasion ? WINDOW_EVASION : WINDOW) + 2 * ((set->longest + 63) & ~63u);
+	scan->limit = (evasion ? WINDOW_EVASION : WINDOW) + ((lookahead(set) + 63) & ~63u);
 	scan->fold = (FoFold) {matcher->kernel, body, len, 0, (FoFoldLevel) set->fold,
 						   (set->flags & FO_SET_COLLAPSE) != 0};
 	scan->from = 0;
 	scan->to = 0;
 	scan->started = false;
-	scan->sieved = false;
+	scan->one = false;
 	scan->allowed_until = 0;
-	reserve(matcher, scan->limit);
-	clear_text(&matcher->text);
-	matcher->text.opaque = (set->flags & FO_SET_OPAQUE) != 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
-	set_offsets(matcher, offsets || (evasion && len > scan->limit / MAX_EXPANSION));
+	scan->offsets = offsets || (evasion && len > scan->limit / MAX_EXPANSION);
+	if (matcher->room < scan->limit)
+		reserve(matcher, scan->limit);
 }
 
-/* Look at the text before it is folded; false when there is nothing to find. */
+/* Can it be told without folding that there is nothing to find? */
 static bool
-first_window(FoScan *scan)
+text_absent(const FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
 	FoMatcher  *matcher = scan->matcher;
-	FoPresence	presence;
+	FoRaw		raw = {matcher->kernel, scan->fold.src, scan->fold.len, matcher->words,
+		matcher->candidates, matcher->candidates + WINDOW / 64 + 1};
 
-	if (set->engines[FO_ENGINE_DISGUISED].npatterns > 0 || scan->fold.len > WINDOW)
-		return true;
 	if (set->nkeywords == 0 || scan->fold.len == 0)
-		return false;
-	presence = fo_engine_presence(set, &set->engines[FO_ENGINE_KEYWORDS], matcher->kernel,
-								  scan->fold.src, scan->fold.len, matcher->words,
-								  matcher->candidates);
-	scan->sieved = presence == FO_PERHAPS_SIEVED;
-	return presence != FO_ABSENT;
+		return true;
+	return set->engines[FO_ENGINE_DISGUISED].npatterns == 0 && scan->fold.len <= WINDOW &&
+		fo_keywords_absent(set, &set->engines[FO_ENGINE_KEYWORDS], &raw);
+}
+
+/* Make the matcher's text ready to be filled. */
+static void
+begin_text(const FoScan *scan)
+{
+	FoMatcher  *matcher = scan->matcher;
+
+	clear_text(&matcher->text);
+	matcher->text.half_flag = false;
+	matcher->text.opaque = (scan->set->flags & FO_SET_OPAQUE) != 0;
+	set_offsets(matcher, scan->offsets);
+}
+
+/*
+ * Limit of the first window.  When one hit is enough and there are keywords
+ * enough for one to be likely, the beginning of the text is looked at first.
+ */
+static uint32_t
+first_limit(const FoScan *scan)
+{
+	const FoKeywordSet *set = scan->set;
+
+	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION)
+		return scan->limit;
+	return FIRST_PART + lookahead(set);
 }
 
 /* Fold the next window; false when the text has been looked through. */
@@ -147,24 +185,28 @@ bool
 fo_scan_next(FoScan *scan)
 {
 	FoText	   *text = &scan->matcher->text;
+	bool		first = !scan->started;
 
-	if (scan->started)
+	if (!first)
 	{
 		if (scan->to == text->len)
 			return false;
+		scan->matcher->poll();
+		fo_boundary_carry(text, scan->to - CONTEXT);
 		fo_fold_drop(text, scan->to - CONTEXT);
 		scan->from = CONTEXT;
 	}
-	else if (!first_window(scan))
+	else if (text_absent(scan))
 		return false;
+	else
+		begin_text(scan);
 	scan->started = true;
-	fo_fold_fill(&scan->fold, text, scan->limit);
-	scan->sieved = scan->sieved && text->len == scan->fold.len;
+	fo_fold_fill(&scan->fold, text, first ? first_limit(scan) : scan->limit);
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
 	else
-		scan->to = (text->len - scan->set->longest - LOOKAHEAD) & ~63u;
+		scan->to = (text->len - lookahead(scan->set)) & ~63u;
 	return true;
 }
 
@@ -178,7 +220,7 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 	FoField		field = {matcher->kernel, &matcher->text, NULL, scan->from, scan->to,
 		matcher->words, matcher->candidates, matcher->edges,
 		matcher->edges + matcher->room + FO_FOLD_SLACK,
-		scan->sieved && which == FO_ENGINE_KEYWORDS, found, arg};
+		matcher->poll, found, arg};
 
 	if (engine->npatterns == 0)
 		return false;
@@ -188,6 +230,12 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 		field.attributes = matcher->attributes;
 		field.from = 0;
 		field.to = matcher->plain.len;
+	}
+	else if (matcher->text.start != NULL)
+	{
+		/* A character of the source can reach over the edge: see in_window. */
+		field.from -= field.from > 0 ? 64 : 0;
+		field.to = field.to + 64 < matcher->text.len ? field.to + 64 : matcher->text.len;
 	}
 	return fo_engine_run(scan->set, engine, &field);
 }
@@ -205,17 +253,20 @@ prepare_disguised(FoScan *scan)
 	memset(matcher->plain.buf + matcher->plain.len, 0, FO_KERNEL_SLACK);
 }
 
-/* Does an occurrence of the undisguised text at byte at begin in this window's own part? */
+/*
+ * Does an occurrence at byte at of a text begin in this window's own part?  Where
+ * it came from tells, since the two texts have different edges, and what one
+ * character was folded to is not to be parted.
+ */
 static bool
-in_window(const FoScan *scan, uint32_t at)
+in_window(const FoScan *scan, const FoText *found, uint32_t at)
 {
 	const FoText *text = &scan->matcher->text;
-	const FoText *plain = &scan->matcher->plain;
 
-	if (plain->start == NULL)
+	if (found->start == NULL)
 		return true;
-	return (scan->from == 0 || plain->start[at] >= text->start[scan->from]) &&
-		(scan->to == text->len || plain->start[at] < text->start[scan->to]);
+	return (scan->from == 0 || found->start[at] >= text->start[scan->from]) &&
+		(scan->to == text->len || found->start[at] < text->start[scan->to]);
 }
 
 /* State of the callbacks below. */
@@ -234,7 +285,7 @@ report_keyword(void *arg, const FoPattern *pattern, uint32_t at)
 {
 	Report	   *report = arg;
 
-	if (report->text == &report->scan->matcher->plain && !in_window(report->scan, at))
+	if (!in_window(report->scan, report->text, at))
 		return false;
 	return report->found(report->arg, pattern->keyword);
 }
@@ -266,7 +317,7 @@ report_match(void *arg, const FoPattern *pattern, uint32_t at)
 	const FoAlloc *alloc = &report->scan->matcher->alloc;
 	FoMatch    *match;
 
-	if (report->text == &report->scan->matcher->plain && !in_window(report->scan, at))
+	if (!in_window(report->scan, report->text, at))
 		return false;
 	if (matches->used == matches->size)
 	{
@@ -323,8 +374,8 @@ fo_scan_matches(FoScan *scan, FoMatches *matches)
 	size_t		kept = 0;
 
 	prepare_disguised(scan);
-	collect(scan, FO_ENGINE_ALLOW, allowed);
 	collect(scan, FO_ENGINE_KEYWORDS, matches);
+	collect(scan, FO_ENGINE_ALLOW, allowed);
 	for (size_t i = 0; i < matches->used; i++)
 	{
 		FoMatch		match = matches->items[i];
@@ -360,30 +411,26 @@ stop(void *arg, uint32_t keyword)
 
 /* Does any keyword occur, allowed phrases not looked at? */
 static bool
-any_keyword(FoScan *scan, void (*poll) (void))
+any_keyword(FoScan *scan)
 {
 	while (fo_scan_next(scan))
 	{
 		if (fo_scan_keywords(scan, stop, NULL))
 			return true;
-		poll();
 	}
 	return false;
 }
 
-/*
- * Does a keyword of the set occur in body, outside allowed phrases?  poll is
- * called between windows and may longjmp.
- */
+/* Does a keyword of the set occur in body, outside allowed phrases? */
 bool
-fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
-				  const uint8_t *body, size_t len, void (*poll) (void))
+fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set, const uint8_t *body, size_t len)
 {
 	FoScan		scan;
 	bool		found;
 
 	fo_scan_begin(&scan, matcher, set, body, len, false);
-	found = any_keyword(&scan, poll);
+	scan.one = true;
+	found = any_keyword(&scan);
 	if (!found || set->nallow == 0)
 		return found;
 	fo_scan_begin(&scan, matcher, set, body, len, true);
@@ -392,7 +439,6 @@ fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
 	{
 		fo_scan_matches(&scan, &matcher->found);
 		found = matcher->found.used > 0;
-		poll();
 	}
 	return found;
 }

@@ -25,11 +25,12 @@ typedef struct FoMatches
 
 /*
  * Working memory for matching, kept from text to text.  It grows with the
- * longest keyword, to some 3 MB at most, not with the text.
+ * longest keyword, to 2 MB for most sets and 16 MB at most, not with the text.
  */
 typedef struct FoMatcher
 {
 	FoAlloc		alloc;
+	void		(*poll) (void);
 	const FoKernel *kernel;
 	uint32_t	room;			/* bytes that the buffers hold, without slack */
 	FoText		text;
@@ -54,7 +55,8 @@ typedef struct FoScan
 	uint32_t	from;			/* hits of this window begin here ... */
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;
-	bool		sieved;			/* the text was sieved before it was folded */
+	bool		one;			/* the first hit will do */
+	bool		offsets;		/* where matches are will be asked */
 	uint32_t	allowed_until;	/* end of the allowed phrases seen so far that
 								 * reaches furthest */
 } FoScan;
@@ -62,13 +64,13 @@ typedef struct FoScan
 /* Called for each keyword found; returns true to stop. */
 typedef bool (*FoFound) (void *arg, uint32_t keyword);
 
-extern void fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc);
+extern void fo_matcher_begin(FoMatcher *matcher, FoAlloc alloc, void (*poll) (void));
 extern void fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 						  const uint8_t *body, size_t len, bool offsets);
 extern bool fo_scan_next(FoScan *scan);
 extern bool fo_scan_keywords(FoScan *scan, FoFound found, void *arg);
 extern void fo_scan_matches(FoScan *scan, FoMatches *matches);
 extern bool fo_keyword_occurs(FoMatcher *matcher, const FoKeywordSet *set,
-							  const uint8_t *body, size_t len, void (*poll) (void));
+							  const uint8_t *body, size_t len);
 
 #endif							/* FO_KEYWORD_MATCH_H */

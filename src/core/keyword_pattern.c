@@ -49,22 +49,6 @@ skip_leading(const uint8_t *p, const uint8_t *end, bool opaque, bool *open)
 	}
 }
 
-/* Cut white space off the end. */
-static void
-trim_end(FoParsed *parsed, bool opaque)
-{
-	while (parsed->len > 0)
-	{
-		uint32_t	at = parsed->len - 1;
-
-		while (!opaque && at > 0 && fo_utf8_continues(parsed->bytes[at]))
-			at--;
-		if (space_at(parsed->bytes + at, parsed->bytes + parsed->len, opaque) == 0)
-			break;
-		parsed->len = at;
-	}
-}
-
 /* How many characters there are, as PostgreSQL counts them. */
 static size_t
 count_characters(const uint8_t *p, size_t len, bool opaque)
@@ -113,10 +97,8 @@ fo_pattern_parse(const uint8_t *source, size_t len, bool opaque, FoParsed *parse
 			parsed->open_end = true;
 	}
 	parsed->len = stars;
-	trim_end(parsed, opaque);
 	return parsed->len == 0 ? FO_BUILD_EMPTY : FO_BUILD_OK;
 }
-
 
 /* What a folded pattern asks of the text around it: FO_PATTERN_* bits. */
 uint8_t

@@ -20,8 +20,10 @@
 
 #include "core/boundary.h"
 #include "core/disguise.h"
+#include "core/keyword_probe.h"
 
 #define LINEAR_BUCKET 4
+#define POLL_EVERY 4096
 #define BATCH 256
 
 /* A class of the engine at work. */
@@ -33,7 +35,6 @@ typedef struct Work
 	const uint64_t *bitmap;
 	const FoSlot *slots;
 	const uint32_t *buckets;
-	uint32_t	slot_mask;
 	const FoField *field;
 } Work;
 
@@ -41,19 +42,22 @@ typedef struct Work
 static inline bool
 may_occur(const Work *work, uint64_t hash)
 {
-	uint64_t	bit = hash >> work->class->bitmap_shift;
-
-	return work->bitmap[bit / 64] >> bit % 64 & 1;
+	return fo_may_occur(work->class, work->bitmap, hash);
 }
 
-/* Is the text at byte at equal to the pattern's bytes? */
+/* Is the text at byte at equal to the pattern's bytes?  Both have room for 8 bytes more. */
 static inline bool
 same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
+	const uint8_t *p = fo_at(work->set, pattern->at);
+	uint64_t	differing = fo_load64(p) ^ fo_load64(text->buf + at);
 
-	return pattern->len <= text->len - at &&
-		memcmp(text->buf + at, fo_at(work->set, pattern->at), pattern->len) == 0;
+	if (pattern->len > text->len - at)
+		return false;
+	if (pattern->len <= 8)
+		return differing << (64 - 8 * pattern->len) == 0;
+	return differing == 0 && memcmp(text->buf + at, p, pattern->len) == 0;
 }
 
 /* Report the pattern, whose bytes are at byte at, if its surroundings allow it. */
@@ -96,6 +100,7 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 {
 	uint32_t	first = lo;
 	uint32_t	end = hi;
+	uint32_t	tried = 0;
 	bool		sure = false;
 
 	if (hi - lo <= LINEAR_BUCKET)
@@ -121,6 +126,9 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 		return false;
 	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
 	{
+		/* The spellings of one word, which all fold to the same, can be many. */
+		if (++tried % POLL_EVERY == 0)
+			work->field->poll();
 		sure = sure || same_bytes(work, &work->patterns[i], at);
 		if (sure && report(work, &work->patterns[i], at))
 			return true;
@@ -128,41 +136,23 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 	return false;
 }
 
-/* Look a tag up and try its bucket at byte at. */
+/* Look a tag up and try its bucket at byte at; next as in fo_find_bucket. */
 static bool
-try_tag(const Work *work, uint32_t tag, uint32_t at)
+try_tag(const Work *work, uint32_t tag, uint32_t next, uint32_t at)
 {
-	uint32_t	slot = fo_slot(work->class, tag);
+	uint32_t	bucket = fo_find_bucket(work->class, work->slots, tag, next);
 
-	while (work->slots[slot].bucket != 0)
-	{
-		if (work->slots[slot].tag == tag)
-		{
-			uint32_t	bucket = work->slots[slot].bucket - 1;
-
-			return try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
-		}
-		slot = (slot + 1) & work->slot_mask;
-	}
-	return false;
+	return bucket != FO_NO_BUCKET &&
+		try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
 }
 
-/* Length of the run of set bits from bit at on, at most to bit end. */
-static uint32_t
-run_length(const uint64_t *bits, uint32_t at, uint32_t end)
+/* Try the gram of class number c at byte at. */
+static bool
+try_gram(const Work *work, int c, uint32_t at)
 {
-	uint32_t	n = 0;
+	const uint8_t *p = work->field->text->buf + at;
 
-	for (;;)
-	{
-		uint64_t	rest = ~bits[(at + n) / 64] >> (at + n) % 64;
-
-		if (rest != 0)
-			return n + (uint32_t) __builtin_ctzll(rest);
-		n += 64 - (at + n) % 64;
-		if (at + n >= end)
-			return end - at;
-	}
+	return try_tag(work, fo_load32(p) & fo_gram_mask(c), fo_next_bit(p[c]), at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -181,18 +171,17 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 		for (size_t i = base; i < last; i++)
 		{
 			uint32_t	at = starts[i];
-			uint64_t	hash = fo_token_mix(buf + at, ends[i] - at) * multiplier;
+			uint64_t	hash = fo_token_mix_at(buf + at, ends[i] - at) * multiplier;
 
 			starts[base + passed] = at;
 			tags[passed] = fo_tag(hash);
 			passed += may_occur(work, hash);
 		}
 		for (size_t i = 0; i < passed; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): passed sums up what was set */
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
-			if (try_tag(work, tags[i], starts[base + i]))
+			if (try_tag(work, tags[i], FO_NEXT_ANY, starts[base + i]))
 				return true;
 		}
 	}
@@ -239,7 +228,8 @@ scan_tokens(const Work *work)
 	{
 		uint32_t	last = field->starts[nstarts - 1];
 
-		field->ends[nstarts - 1 + skip] = last + run_length(field->words, last, field->text->len);
+		field->ends[nstarts - 1 + skip] = last +
+			fo_run_length(field->words, last, field->text->len);
 	}
 	return try_words(work, field->starts, field->ends + skip, nstarts);
 }
@@ -256,44 +246,79 @@ scan_sieved_tokens(const Work *work)
 		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
 		{
 			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	len = run_length(field->words, at, field->text->len);
-			uint64_t	hash = fo_token_mix(buf + at, len) * work->class->multiplier;
+			uint32_t	len = fo_run_length(field->words, at, field->text->len);
+			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
 
-			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), at))
+			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), FO_NEXT_ANY, at))
 				return true;
 		}
 	}
 	return false;
 }
 
+/*
+ * Of the n places of grams, keep those that the first slot looked at does not
+ * speak against; returns how many.
+ */
+static uint32_t
+keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
+{
+	const uint8_t *buf = work->field->text->buf;
+	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint8_t *p = buf + places[i];
+		uint32_t	tag = fo_load32(p) & mask;
+		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
+		uint32_t	other = slot.tag != tag;
+		uint32_t	wanted = fo_next_bit(p[c]) | (0 - other);
+
+		places[kept] = places[i];
+		kept += (slot.bucket & wanted) != 0;
+	}
+	return kept;
+}
+
 /* Find the patterns of a gram class at the positions that the sieve let pass. */
 static bool
-scan_sieved_grams(const Work *work, uint32_t mask)
+scan_sieved_grams(const Work *work, int c)
 {
 	const FoField *field = work->field;
+	const uint8_t *buf = field->text->buf;
+	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	first = field->from / 64;
+	uint32_t   *places = field->starts;
+	size_t		n = field->kernel->positions(field->candidates + first,
+											 (field->to + 63) / 64 - first, places);
+	uint32_t	kept = 0;
 
-	for (uint32_t base = field->from; base < field->to; base += 64)
+	for (size_t i = 0; i < n; i++)
 	{
-		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
-		{
-			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	gram = fo_load32(field->text->buf + at) & mask;
+		uint32_t	at = places[i] + first * 64;
 
-			if (may_occur(work, gram * work->class->multiplier) && try_tag(work, gram, at))
-				return true;
-		}
+		places[kept] = at;
+		kept += may_occur(work, (fo_load32(buf + at) & mask) * work->class->multiplier);
+	}
+	kept = keep_known(work, c, places, kept);
+	for (uint32_t i = 0; i < kept; i++)
+	{
+		if (try_gram(work, c, places[i]))
+			return true;
 	}
 	return false;
 }
 
 /* Find the patterns of a gram class by trying every position. */
 static bool
-scan_grams(const Work *work, uint32_t mask)
+scan_grams(const Work *work, int c)
 {
+	uint32_t	mask = fo_gram_mask(c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
-	uint32_t	hits[BATCH];
+	uint32_t   *hits = field->starts;
 
 	for (uint32_t base = field->from; base < field->to; base += BATCH)
 	{
@@ -305,12 +330,10 @@ scan_grams(const Work *work, uint32_t mask)
 			hits[n] = at;
 			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
-		for (uint32_t i = 0; i < n; i++)
-			/* NOLINTNEXTLINE(clang-analyzer-*): n sums up what was set */
-			__builtin_prefetch(&work->slots[fo_slot(work->class, fo_load32(buf + hits[i]) & mask)]);
+		n = keep_known(work, c, hits, n);
 		for (uint32_t i = 0; i < n; i++)
 		{
-			if (try_tag(work, fo_load32(buf + hits[i]) & mask, hits[i]))
+			if (try_gram(work, c, hits[i]))
 				return true;
 		}
 	}
@@ -326,15 +349,12 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
 	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
 	Work		work = {set, fo_at(set, engine->patterns), class,
-		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets),
-		(UINT32_C(1) << (64 - class->slot_shift)) - 1, field};
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field};
 
 	if (c == FO_CLASS_TOKEN && sieved)
 	{
-		if (!field->sieved)
-			field->kernel->sieve_words(text->buf, text->len, nonword,
-									   fo_at(set, class->sieve), field->words,
-									   field->candidates);
+		field->kernel->sieve_words(text->buf, text->len, nonword, fo_at(set, class->sieve),
+								   field->words, field->candidates);
 		return scan_sieved_tokens(&work);
 	}
 	if (c == FO_CLASS_TOKEN)
@@ -343,53 +363,10 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 		return scan_tokens(&work);
 	}
 	if (!sieved)
-		return scan_grams(&work, fo_gram_mask(c));
-	if (!field->sieved)
-		field->kernel->sieve(text->buf, field->to, c - FO_CLASS_GRAM1 + 1,
-							 fo_at(set, class->sieve), field->candidates);
-	return scan_sieved_grams(&work, fo_gram_mask(c));
-}
-
-/* Is none of the bits up to number len set? */
-static bool
-none_set(const uint64_t *bits, size_t len)
-{
-	uint64_t	any = 0;
-
-	for (size_t i = 0; i * 64 < len; i++)
-		any |= bits[i];
-	return any == 0;
-}
-
-/* Texts up to this length are sieved by two classes before folding, longer ones by one. */
-#define SHORT_TEXT 512
-
-/*
- * Tell from an unfolded body (len > 0) that no pattern of the engine occurs, if
- * it is ASCII and the engine's sieves suffice for that.
- */
-FoPresence
-fo_engine_presence(const FoKeywordSet *set, const FoEngine *engine, const FoKernel *kernel,
-				   const uint8_t *body, size_t len, uint64_t *words, uint64_t *candidates)
-{
-	if (kernel->sieve == NULL || engine->sieved == 0 ||
-		(engine->sieved > 1 && len > SHORT_TEXT) || !kernel->ascii(body, len))
-		return FO_PERHAPS;
-	for (int c = 0; c < FO_CLASSES; c++)
-	{
-		const FoClass *class = &engine->classes[c];
-
-		if (class->npatterns == 0)
-			continue;
-		if (c == FO_CLASS_TOKEN)
-			kernel->sieve_words(body, len, NULL, fo_at(set, class->sieve), words, candidates);
-		else
-			kernel->sieve(body, len, c - FO_CLASS_GRAM1 + 1, fo_at(set, class->sieve),
-						  candidates);
-		if (!none_set(candidates, len))
-			return engine->sieved == 1 ? FO_PERHAPS_SIEVED : FO_PERHAPS;
-	}
-	return FO_ABSENT;
+		return scan_grams(&work, c);
+	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
+						 fo_at(set, class->sieve), field->candidates, field->words);
+	return scan_sieved_grams(&work, c);
 }
 
 /*

@@ -25,24 +25,11 @@ typedef struct FoField
 	uint32_t   *starts;			/* room for a number per byte of text, and 64
 								 * more */
 	uint32_t   *ends;			/* likewise */
-	bool		sieved;			/* fo_engine_presence has filled words and
-								 * candidates */
+	void		(*poll) (void); /* called now and then; may longjmp */
 	FoPatternFound found;
 	void	   *arg;
 } FoField;
 
-/* What the bytes of a text say before it is folded. */
-typedef enum FoPresence
-{
-	FO_ABSENT,					/* no pattern of the engine occurs */
-	FO_PERHAPS,
-	FO_PERHAPS_SIEVED			/* and the sieve's result holds for the folded
-								 * text if it is as long */
-} FoPresence;
-
-extern FoPresence fo_engine_presence(const FoKeywordSet *set, const FoEngine *engine,
-									 const FoKernel *kernel, const uint8_t *body, size_t len,
-									 uint64_t *words, uint64_t *candidates);
 extern bool fo_engine_run(const FoKeywordSet *set, const FoEngine *engine, const FoField *field);
 
 #endif							/* FO_KEYWORD_SCAN_H */

@@ -69,6 +69,8 @@ fo_keyword_set_state(const FoKeywordSet *set, size_t size)
 		return FO_SET_CORRUPT;
 	if (set->magic != FO_KEYWORD_MAGIC || set->unicode != fo_keyword_unicode())
 		return FO_SET_OUTDATED;
+	if (set->longest > UINT16_MAX)
+		return FO_SET_CORRUPT;
 	for (int e = 0; e < FO_ENGINES; e++)
 	{
 		const FoEngine *engine = &set->engines[e];

@@ -21,7 +21,8 @@
 
 /* Flags of a set. */
 #define FO_SET_WHOLE_WORD	0x01	/* as asked for at creation */
-#define FO_SET_COLLAPSE		0x02	/* has phrases: runs of white space matter */
+#define FO_SET_COLLAPSE		0x02	/* has phrases or spaced words: runs of
+									 * white space count as one */
 #define FO_SET_OPAQUE		0x04	/* of a database without a known encoding */
 
 /* Which engine of a set. */
@@ -76,7 +77,8 @@ typedef struct FoPattern
 typedef struct FoSlot
 {
 	uint32_t	tag;			/* hash of the token, or the bytes of the gram */
-	uint32_t	bucket;			/* number from 1; 0: free slot */
+	uint32_t	bucket;			/* low 24 bits: number from 1, 0: free slot;
+								 * high 8: fo_next_bit of what may follow */
 } FoSlot;
 
 /*
@@ -96,16 +98,18 @@ typedef struct FoClass
 	uint32_t	sieve;			/* offset of a FoSieve, 0: none */
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
-	uint8_t		unused[6];
+	uint8_t		high;			/* 1: all patterns begin with a byte over 191 */
+	uint8_t		unused[5];
 } FoClass;
 
 typedef struct FoEngine
 {
 	uint32_t	npatterns;		/* 0: engine not present */
 	uint32_t	patterns;		/* offset of FoPattern[] */
-	uint32_t	sieved;			/* number of classes if all have sieves that
-								 * hold for unfolded ASCII too, else 0 */
+	uint32_t	sieved;			/* 1: classes have sieves, to be used before
+								 * folding */
 	uint32_t	unused;
+	uint8_t		gram_bytes[32]; /* bit for each byte that grams cover */
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
 
@@ -182,15 +186,35 @@ fo_load64(const uint8_t *p)
 	return v;
 }
 
-/* Mix of a word of len (at least 1) bytes at p; reads up to 8 bytes from p on. */
+/* Lower-case the ASCII letters among eight bytes. */
 static inline uint64_t
-fo_token_mix(const uint8_t *p, uint32_t len)
+fo_lower64(uint64_t v)
+{
+	uint64_t	seven = v & UINT64_C(0x7F7F7F7F7F7F7F7F);
+	uint64_t	at_least_a = seven + UINT64_C(0x0101010101010101) * (0x80 - 'A');
+	uint64_t	above_z = seven + UINT64_C(0x0101010101010101) * (0x7F - 'Z');
+
+	return v | ((at_least_a & ~above_z & ~v & UINT64_C(0x8080808080808080)) >> 2);
+}
+
+/*
+ * Mix of a word of len (at least 1) bytes, from eight bytes at its start (if
+ * it has fewer, the rest is not looked at) and its last eight (if it has more).
+ */
+static inline uint64_t
+fo_token_mix(uint64_t first, uint64_t last, uint32_t len)
 {
 	uint32_t	head = len < 8 ? len : 8;
-	uint64_t	first = fo_load64(p) << (64 - 8 * head);
-	uint64_t	last = fo_load64(p + len - head) * UINT64_C(0x9E3779B97F4A7C15) + len;
 
-	return first + (last & (len > 8 ? ~UINT64_C(0) : 0));
+	last = last * UINT64_C(0x9E3779B97F4A7C15) + len;
+	return (first << (64 - 8 * head)) + (last & (len > 8 ? ~UINT64_C(0) : 0));
+}
+
+/* The same of a word at p; reads up to 8 bytes from p on. */
+static inline uint64_t
+fo_token_mix_at(const uint8_t *p, uint32_t len)
+{
+	return fo_token_mix(fo_load64(p), fo_load64(p + len - (len < 8 ? len : 8)), len);
 }
 
 /* Tag of a hash, the part that the table keeps. */
@@ -199,6 +223,17 @@ fo_tag(uint64_t hash)
 {
 	return (uint32_t) (hash ^ hash >> 32);
 }
+
+/* The bit of a byte that follows a gram, among the high bits of a slot's bucket. */
+static inline uint32_t
+fo_next_bit(uint8_t byte)
+{
+	return UINT32_C(1) << (24 + byte % 8);
+}
+
+/* All of these bits, and the rest: the number of the bucket. */
+#define FO_NEXT_ANY UINT32_C(0xFF000000)
+#define FO_BUCKET_NUMBER UINT32_C(0x00FFFFFF)
 
 /* Slot at which the search for a tag begins. */
 static inline uint32_t

@@ -163,9 +163,9 @@ is_accent(const utf8proc_property_t *property)
 
 /*
  * Decompose cp for compatibility, case folded, into out (room for 32); returns
- * how many.  Hangul syllables and kana stay whole.  Signs that would turn into
- * a space and a mark stay, and so do signs written as superscript letters: the
- * trade mark sign ends a word and adds no letters to it.
+ * how many.  Hangul syllables stay whole.  Signs that would turn into a space
+ * and a mark stay, and so do signs written as superscript letters: the trade
+ * mark sign ends a word and adds no letters to it.
  */
 static int
 decompose(uint32_t cp, utf8proc_int32_t *out)
@@ -189,11 +189,6 @@ decompose(uint32_t cp, utf8proc_int32_t *out)
 		out[0] = (utf8proc_int32_t) cp;
 		return 1;
 	}
-	if (n == 2 && (out[1] == 0x3099 || out[1] == 0x309A))
-	{
-		out[0] = (utf8proc_int32_t) fo_unicode_compose((uint32_t) out[0], (uint32_t) out[1]);
-		return 1;
-	}
 	return n;
 }
 
@@ -208,13 +203,18 @@ emit(uint32_t cp, uint8_t *buf, int len)
 	return len + fo_utf8_encode(cp, buf + len);
 }
 
-/* Fold cp at the accent level into buf; returns the length, 0 when it is dropped. */
+/*
+ * Fold cp at the accent level into buf; returns the length, 0 when it is
+ * dropped.  Jamo and voicing marks are put together again.
+ */
 static int
 fold_accent(uint32_t cp, uint8_t *buf)
 {
 	const char *base = mapped(cp, base_letters, LENGTH(base_letters));
 	utf8proc_int32_t parts[32];
+	uint32_t	last = 0;
 	int			nparts = 1;
+	int			last_at = 0;
 	int			len = 0;
 
 	if (base == NULL)
@@ -230,9 +230,18 @@ fold_accent(uint32_t cp, uint8_t *buf)
 		{
 			memcpy(buf + len, base, strlen(base));
 			len += (int) strlen(base);
+			last = 0;
 		}
 		else if (!property->ignorable && !is_accent(property))
-			len = emit((uint32_t) parts[i], buf, len);
+		{
+			uint32_t	composed = fo_unicode_compose(last, (uint32_t) parts[i]);
+
+			if (composed != 0)
+				len = last_at;
+			last = composed != 0 ? composed : (uint32_t) parts[i];
+			last_at = len;
+			len = emit(last, buf, len);
+		}
 	}
 	return len;
 }
@@ -276,6 +285,21 @@ keep_long(const uint8_t *buf, int len)
 	return (uint16_t) at;
 }
 
+/* FO_CH_WORD if one of the characters in buf has it, else 0. */
+static uint8_t
+words_in(const uint8_t *buf, int len)
+{
+	uint8_t		cls = 0;
+	uint32_t	cp;
+
+	for (int at = 0; at < len;)
+	{
+		at += fo_utf8_decode(buf + at, buf + len, &cp);
+		cls |= classify(cp);
+	}
+	return cls & FO_CH_WORD;
+}
+
 /* Make the table entry of one character. */
 static void
 fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
@@ -293,15 +317,10 @@ fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
 
 	memset(entry, 0, sizeof(*entry));
 	entry->len = (uint8_t) len;
-	if (len > 4)
+	if (len > 0 && len <= 4 && fo_utf8_decode(buf, buf + len, &single) == len)
 	{
-		entry->pool = keep_long(buf, len);
-		entry->cls = FO_CH_LONG;
-		return;
-	}
-	memcpy(entry->bytes, buf, (size_t) len);
-	if (len > 0 && fo_utf8_decode(buf, buf + len, &single) == len)
-	{
+		memcpy(entry->bytes, buf, (size_t) len);
+		entry->pool = single == cp ? FO_FOLDS_TO_ITSELF : 0;
 		entry->cls = classify(single);
 		if (level >= FO_FOLD_ACCENT && joins(single))
 			entry->cls |= FO_CH_JOINS;
@@ -309,7 +328,7 @@ fold_entry(FoFoldLevel level, uint32_t cp, FoFolded *entry)
 	else if (len > 0)
 	{
 		entry->pool = keep_long(buf, len);
-		entry->cls = FO_CH_LONG;
+		entry->cls = FO_CH_LONG | words_in(buf, len);
 	}
 }
 
@@ -343,6 +362,7 @@ const FoFolded *
 fo_unicode_unpaged(uint32_t cp)
 {
 	other.len = (uint8_t) fo_utf8_encode(cp, other.bytes);
+	other.pool = FO_FOLDS_TO_ITSELF;
 	return &other;
 }
 
@@ -367,7 +387,7 @@ fo_unicode_compose(uint32_t before, uint32_t cp)
 	if (before >= 0xAC00 && before <= 0xD7A3 && (before - 0xAC00) % 28 == 0 &&
 		cp >= 0x11A8 && cp <= 0x11C2)
 		return before + (cp - 0x11A7);
-	if ((cp == 0x3099 || cp == 0x309A) &&
+	if ((cp == 0x3099 || cp == 0x309A) && before <= 0x10FFFF &&
 		utf8proc_normalize_utf32(pair, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE) == 1)
 		return (uint32_t) pair[0];
 	return 0;

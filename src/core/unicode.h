@@ -34,16 +34,20 @@ typedef enum FoFoldLevel
 #define FO_CH_LETTER	0x10	/* letter of any script */
 #define FO_CH_REGIONAL	0x20	/* regional indicator: half a flag */
 #define FO_CH_JOINS		0x40	/* composes with the character before it */
-#define FO_CH_LONG		0x80	/* over 4 bytes: kept in the pool */
+#define FO_CH_LONG		0x80	/* several characters: kept in the pool */
 
 /* The folded form of one character: nothing, one, or several characters. */
 typedef struct FoFolded
 {
 	uint8_t		bytes[4];		/* UTF-8, when not FO_CH_LONG */
 	uint8_t		len;			/* bytes; 0: the character is dropped */
-	uint8_t		cls;			/* FO_CH_*, meaningful for a single character */
-	uint16_t	pool;			/* FO_CH_LONG: where in the pool it is kept */
+	uint8_t		cls;			/* FO_CH_* of a single character; of several,
+								 * FO_CH_WORD if one has it */
+	uint16_t	pool;			/* FO_CH_LONG: where in the pool it is kept,
+								 * else FO_FOLDS_TO_ITSELF or 0 */
 } FoFolded;
+
+#define FO_FOLDS_TO_ITSELF 1
 
 #define FO_PAGE_BITS 8
 #define FO_PAGE_SIZE (1 << FO_PAGE_BITS)

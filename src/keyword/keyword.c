@@ -10,6 +10,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
@@ -65,7 +66,7 @@ void
 fo_keyword_trim(void)
 {
 	FoMatches  *all[] = {&fo_keyword_matches, &fo_keyword_matcher.allowed,
-	&fo_keyword_matcher.found};
+		&fo_keyword_matcher.found};
 
 	for (size_t i = 0; i < lengthof(all); i++)
 	{
@@ -110,7 +111,7 @@ fo_keyword_text(const uint8_t *bytes, size_t len)
 	return cstring_to_text(converted);
 }
 
-/* Set up the tables and working memory of matching. */
+/* Define the settings of the feature, and set up the tables and working memory of matching. */
 void
 fo_keyword_init(void)
 {
@@ -118,5 +119,9 @@ fo_keyword_init(void)
 												  ALLOCSET_DEFAULT_SIZES);
 
 	fo_unicode_init(allocate_table);
-	fo_matcher_begin(&fo_keyword_matcher, fo_keyword_alloc(context));
+	fo_matcher_begin(&fo_keyword_matcher, fo_keyword_alloc(context), fo_keyword_poll);
+	DefineCustomIntVariable("filteropt.keyword_cache_size",
+							"Memory of a backend for compiled keyword sets of attached tables.",
+							NULL, &fo_keyword_cache_size, 16384, 64, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }

@@ -24,6 +24,9 @@ typedef struct FoBody
 	size_t		len;
 } FoBody;
 
+/* filteropt.keyword_cache_size, in kB */
+extern int	fo_keyword_cache_size;
+
 /* keyword.c */
 extern void fo_keyword_init(void);
 extern FoAlloc fo_keyword_alloc(MemoryContext context);

@@ -43,8 +43,7 @@ fo_keyword_match(PG_FUNCTION_ARGS)
 	text	   *body = PG_GETARG_TEXT_PP(0);
 	const FoKeywordSet *set = fo_keyword_set_arg(fcinfo, 1);
 	FoBody		bytes = fo_keyword_body(body);
-	bool		found = fo_keyword_occurs(&fo_keyword_matcher, set, bytes.bytes, bytes.len,
-										  fo_keyword_poll);
+	bool		found = fo_keyword_occurs(&fo_keyword_matcher, set, bytes.bytes, bytes.len);
 
 	if (set->nallow > 0)
 		fo_keyword_trim();

@@ -90,7 +90,7 @@ input_error(const char *detail)
 			 errmsg("invalid input syntax for type %s", "keyword_set"),
 			 errdetail("%s", detail),
 			 errhint("Write {\"keywords\": [\"a\", \"b*\"]}, with \"fold\", \"whole_word\" and "
-					 "\"allow\" if needed, or call filteropt.keyword_set().")));
+					 "\"allow\" if needed, or call filteropt.keyword_set(ARRAY['a', 'b*']).")));
 }
 
 /* The value of a key of the text form, or NULL. */

@@ -37,9 +37,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t		n = data[i + 1];
 		uint8_t		version = data[i + 2] | 1;
 		char		name[2] = {'k', (char) n};
+
 		/* few hashes: buckets overflow */
 		FoL1Key		key = {fo_cache_remix(n % 64) << 20 | (n % 4), {1, 2, 3, 4}, name, 2};
-		FoL1Meta	meta = {.stale_until = data[i] & 0x80 ? 1 : INT64_MAX,.account = n};
+		FoL1Meta	meta = {.stale_until = data[i] & 0x80 ? 1 : INT64_MAX, .account = n};
 		FoL1View	view;
 
 		switch (data[i] % 4)

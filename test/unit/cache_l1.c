@@ -75,7 +75,7 @@ put(FoL1 *l1, uint32_t n, uint32_t version, int64_t now, int64_t stale_until)
 	char		buffer[32];
 	unsigned char value[MAX_VALUE];
 	FoL1Key		key = make_key(buffer, n);
-	FoL1Meta	meta = {.expires = stale_until,.stale_until = stale_until,.account = n % 5};
+	FoL1Meta	meta = {.expires = stale_until, .stale_until = stale_until, .account = n % 5};
 	bool		done;
 
 	pthread_mutex_lock(&log_lock);

@@ -1,0 +1,279 @@
+/*
+ * keyword_source.c
+ *		What is known of the tables to which filteropt is attached.
+ *
+ * The triggers of a source are its only description: pg_dump carries them, and
+ * they follow renames.  The one that never fires, MARKER, has the columns in
+ * its UPDATE OF list (owner, keyword and, if there is one, the flag of allowed
+ * phrases); its arguments are the store's name in schema filteropt, whole_word,
+ * fold and on_bad.
+ *
+ * Descriptions are kept for the backend and made anew when the relation cache
+ * says that the source or its store has changed.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "base/compat.h"
+#include "keyword/keyword_source.h"
+
+#define MARKER "filteropt_keyword_columns"
+#define MARKER_ARGS 4
+
+static HTAB *sources = NULL;
+
+/* Relation cache callback: what is known of that relation may be wrong. */
+static void
+invalidate(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS all;
+	FoKeywordSource *source;
+
+	hash_seq_init(&all, sources);
+	while ((source = hash_seq_search(&all)) != NULL)
+	{
+		if (!OidIsValid(relation) || source->source == relation || source->store == relation)
+			source->valid = false;
+	}
+}
+
+/* Make the table of sources on first use. */
+static void
+init_sources(void)
+{
+	HASHCTL		control = {0};
+
+	if (sources != NULL)
+		return;
+	control.keysize = sizeof(Oid);
+	control.entrysize = sizeof(FoKeywordSource);
+	control.hcxt = TopMemoryContext;
+	sources = hash_create("filteropt keyword sources", 16, &control,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+}
+
+/* The trigger that describes a source, or NULL when the relation is not one. */
+static Trigger *
+find_marker(Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, MARKER) == 0 && trigger->tgnargs == MARKER_ARGS &&
+			(trigger->tgnattr == 2 || trigger->tgnattr == 3))
+			return trigger;
+	}
+	return NULL;
+}
+
+/* Forget saved plans. */
+static void
+free_plans(FoKeywordSource *source)
+{
+	SPIPlanPtr *plans[] = {&source->select, &source->update, &source->insert, &source->delete};
+
+	for (size_t i = 0; i < lengthof(plans); i++)
+	{
+		if (*plans[i] != NULL)
+			SPI_freeplan(*plans[i]);
+		*plans[i] = NULL;
+	}
+}
+
+/* Copy the name of a column of the relation. */
+static void
+column_name(Relation relation, AttrNumber number, NameData *name)
+{
+	*name = TupleDescAttr(RelationGetDescr(relation), number - 1)->attname;
+}
+
+/* Note the type of the owners and how to compare and hash them. */
+static void
+describe_owner(FoKeywordSource *source, Form_pg_attribute column)
+{
+	TypeCacheEntry *type = lookup_type_cache(column->atttypid,
+											 TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO |
+											 TYPECACHE_HASH_PROC_FINFO);
+
+	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("type %s of column \"%s\" has no equality that can be hashed",
+						format_type_be(column->atttypid), NameStr(column->attname))));
+	source->owner_type = column->atttypid;
+	source->owner_typmod = column->atttypmod;
+	source->owner_collation = column->attcollation;
+	source->owner_len = column->attlen;
+	source->owner_byval = column->attbyval;
+	source->owner_eq = type->eq_opr;
+	fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &source->equal, TopMemoryContext);
+	fmgr_info_cxt(type->hash_proc_finfo.fn_oid, &source->hash, TopMemoryContext);
+}
+
+/*
+ * Find the store and the index on its owners.  Whoever may make triggers can
+ * name any store in one, so a store counts only for a source of its own owner.
+ */
+static void
+describe_store(FoKeywordSource *source, const char *name)
+{
+	Oid			schema = get_namespace_oid("filteropt", false);
+	Relation	store;
+
+	source->store = get_relname_relid(name, schema);
+	if (!OidIsValid(source->store))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" is missing",
+						quote_identifier(name), get_rel_name(source->source)),
+				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
+	store = table_open(source->store, AccessShareLock);
+	if (store->rd_rel->relowner != source->role)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" has another owner",
+						quote_identifier(name), get_rel_name(source->source)),
+				 errhint("Give both tables the same owner.")));
+	list_free(RelationGetIndexList(store));
+	source->store_index = store->rd_pkindex;
+	table_close(store, AccessShareLock);
+	if (!OidIsValid(source->store_index))
+		elog(ERROR, "table filteropt.%s has no primary key", name);
+}
+
+/* Fill in the description of a relation from its marker. */
+static void
+describe(FoKeywordSource *source, Relation relation, const Trigger *marker)
+{
+	static uint64 generations = 0;
+	AttrNumber	owner = marker->tgattr[0];
+
+	free_plans(source);
+	source->generation = ++generations;
+	source->role = relation->rd_rel->relowner;
+	column_name(relation, owner, &source->owner_column);
+	column_name(relation, marker->tgattr[1], &source->keyword_column);
+	memset(&source->flag_column, 0, sizeof(NameData));
+	if (marker->tgnattr == 3)
+		column_name(relation, marker->tgattr[2], &source->flag_column);
+	describe_owner(source, TupleDescAttr(RelationGetDescr(relation), owner - 1));
+	describe_store(source, marker->tgargs[0]);
+	source->whole_word = strcmp(marker->tgargs[1], "true") == 0;
+	source->fold = fo_keyword_fold_level(marker->tgargs[2]);
+	source->strict = strcmp(marker->tgargs[3], "error") == 0;
+}
+
+/* The description of an open relation, or NULL when it is not a source. */
+static FoKeywordSource *
+get_described(Relation relation)
+{
+	Oid			key = RelationGetRelid(relation);
+	FoKeywordSource *source;
+	Trigger    *marker;
+	bool		found;
+
+	init_sources();
+	source = hash_search(sources, &key, HASH_FIND, NULL);
+	if (source != NULL && source->valid)
+		return source;
+	marker = find_marker(relation);
+	if (marker == NULL)
+		return NULL;
+	source = hash_search(sources, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(source, 0, sizeof(*source));
+		source->source = key;
+	}
+	describe(source, relation, marker);
+	source->valid = true;
+	return source;
+}
+
+/*
+ * The description of a source; error if filteropt is not attached to it.  It
+ * takes no lock when the description is at hand: what invalidates it was done
+ * under a lock that conflicts with those of our callers' statements.
+ */
+FoKeywordSource *
+fo_keyword_source_get(Oid oid)
+{
+	FoKeywordSource *source;
+	Relation	relation;
+
+	init_sources();
+	AcceptInvalidationMessages();
+	source = hash_search(sources, &oid, HASH_FIND, NULL);
+	if (source != NULL && source->valid)
+		return source;
+	if (get_rel_name(oid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", oid)));
+	relation = table_open(oid, AccessShareLock);
+	source = get_described(relation);
+	table_close(relation, NoLock);
+	if (source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no keywords are attached to table \"%s\"", get_rel_name(oid)),
+				 errhint("Call filteropt.keyword_attach() first.")));
+	return source;
+}
+
+/* The source that a relation with our triggers is, or is a partition of. */
+FoKeywordSource *
+fo_keyword_source_find(Relation relation)
+{
+	FoKeywordSource *source = get_described(relation);
+	List	   *ancestors;
+	ListCell   *cell;
+
+	if (source != NULL || !relation->rd_rel->relispartition)
+		return source;
+	ancestors = get_partition_ancestors(RelationGetRelid(relation));
+	foreach(cell, ancestors)
+	{
+		Relation	ancestor = table_open(lfirst_oid(cell), AccessShareLock);
+
+		source = get_described(ancestor);
+		table_close(ancestor, NoLock);
+		if (source != NULL)
+			break;
+	}
+	list_free(ancestors);
+	return source;
+}
+
+/* Hash of an owner, by the hash function of its type. */
+uint32
+fo_keyword_owner_hash(FoKeywordSource *source, Datum owner)
+{
+	return DatumGetUInt32(FunctionCall1Coll(&source->hash, source->owner_collation, owner));
+}
+
+/* Are two owners equal? */
+bool
+fo_keyword_owner_equal(FoKeywordSource *source, Datum a, Datum b)
+{
+	return DatumGetBool(FunctionCall2Coll(&source->equal, source->owner_collation, a, b));
+}

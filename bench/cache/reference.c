@@ -269,7 +269,8 @@ lfu_miss(Lfu *lfu, uint32_t k)
 
 		if (sim->list[FIRST].n + sim->list[SECOND].n + sim->list[THIRD].n <= lfu->size)
 			continue;
-		victim = sim->list[SECOND].tail != candidate ? sim->list[SECOND].tail : sim->list[THIRD].tail;
+		victim = sim->list[SECOND].tail != candidate ? sim->list[SECOND].tail
+			: sim->list[THIRD].tail;
 		if (victim == NIL || sim->freq[candidate] <= sim->freq[victim])
 			victim = candidate;
 		sim_remove(sim, victim);

@@ -35,7 +35,8 @@ define_l1_settings(void)
 							"Preloaded, it is reserved at server start; otherwise the first "
 							"backend that uses the cache makes a segment of this size.",
 							&fo_cache_l1_kb, 64 * 1024, 1024, INT_MAX / 2,
-							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SUSET,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER
+							: PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
@@ -46,7 +47,8 @@ define_redis_settings(void)
 	DefineCustomStringVariable("filteropt.cache_redis",
 							   "Address of Redis: host:port, or the path of a unix socket.",
 							   "Empty: level L2 is not used.",
-							   &fo_cache_redis, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+							   &fo_cache_redis, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL,
+							   NULL);
 	DefineCustomStringVariable("filteropt.cache_redis_user",
 							   "User name for Redis; empty means its default user.",
 							   NULL, &fo_cache_redis_user, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
@@ -58,7 +60,8 @@ define_redis_settings(void)
 	DefineCustomStringVariable("filteropt.cache_redis_prefix",
 							   "What the names of all our keys in Redis begin with.",
 							   "Servers with the same prefix and database name share values.",
-							   &fo_cache_redis_prefix, "filteropt:", PGC_SIGHUP, 0, NULL, NULL, NULL);
+							   &fo_cache_redis_prefix, "filteropt:", PGC_SIGHUP, 0, NULL, NULL,
+							   NULL);
 	DefineCustomBoolVariable("filteropt.cache_redis_shared",
 							 "Other servers change values in this Redis too.",
 							 "The background worker, which needs preloading, listens to them.",

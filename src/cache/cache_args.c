@@ -54,7 +54,8 @@ fo_value_as_jsonb(HeapTuple tuple, TupleDesc desc, int column, MemoryContext con
 	MemoryContext old = MemoryContextSwitchTo(context);
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, column, desc, &isnull);
-	Jsonb	   *result = isnull ? NULL : to_jsonb_any(value, TupleDescAttr(desc, column - 1)->atttypid);
+	Jsonb	   *result = isnull ? NULL : to_jsonb_any(value, TupleDescAttr(desc,
+																		   column - 1)->atttypid);
 
 	MemoryContextSwitchTo(old);
 	return result;

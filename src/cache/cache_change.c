@@ -110,7 +110,8 @@ end_list(void)
 static Last *
 find_last(const FoCacheKey *key, HASHACTION action, bool *found)
 {
-	static const FoCacheSeed second = {UINT64CONST(0x9ae16a3b2f90404f), UINT64CONST(0xc949d7c7509e6557)};
+	static const FoCacheSeed second = {UINT64CONST(0x9ae16a3b2f90404f),
+		UINT64CONST(0xc949d7c7509e6557)};
 	uint64		hash[2];
 
 	hash[0] = fo_cache_hash(&second, (uint64) key->l1.owner.resource << 32 | key->l1.owner.version,
@@ -260,7 +261,8 @@ put_fill(FoCacheKey *key, FoCacheItem *item, uint64 token)
 }
 
 /*
- * Put a value for a key, whose fence is marked.  With a token, which a claim returned, it counts as a fill: false, and
+ * Put a value for a key, whose fence is marked.  With a token, which a claim returned,
+	it counts as a fill: false, and
  * nothing is changed, if the key was changed since the token.
  */
 bool
@@ -325,7 +327,8 @@ fo_change_clear(FoCacheResource *resource)
 	SPI_connect();
 	fo_store_as_owner(&user, &context);
 	if (SPI_execute_with_args("UPDATE filteropt.cache_resource"
-							  " SET version = nextval('filteropt.cache_version')::int WHERE id = $1",
+							  " SET version = nextval('filteropt.cache_version')::int WHERE id = "
+							  "$1",
 							  1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not give a cache resource a new version");
 	SetUserIdAndSecContext(user, context);
@@ -387,7 +390,8 @@ publish_l1(Change *change, TransactionId xid, TimestampTz now)
 
 		set_xid(change, xid);
 		meta = fo_cache_l1_meta(&change->key, &change->item);
-		meta.clock = fo_cell_clock(pg_atomic_read_u64(&fo_resource_slot(&change->resource)->data.state));
+		meta.clock =
+			fo_cell_clock(pg_atomic_read_u64(&fo_resource_slot(&change->resource)->data.state));
 		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
 		replaced = fo_l1_insert(l1, &change->key.l1, &meta, change->item.value,
 								change->item.value == NULL ? 0 : VARSIZE(change->item.value),
@@ -416,7 +420,8 @@ prepare_commit(void)
 	if (nchanges == 0 || !fo_redis_configured() || fo_cache_shared() == NULL)
 		return;
 	old = MemoryContextSwitchTo(change_context);
-	redis_changes = palloc_extended(sizeof(FoRedisChange) * nchanges, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	redis_changes = palloc_extended(sizeof(FoRedisChange) * nchanges,
+									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < nchanges; i++)
 	{
 		FoRedisChange *redis = &redis_changes[nredis];
@@ -485,7 +490,8 @@ at_transaction_end(XactEvent event, void *arg)
 			if (fo_fence_any())
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot PREPARE a transaction that has changed the filteropt cache"),
+						 errmsg("cannot PREPARE a transaction that has changed the filteropt "
+								"cache"),
 						 errhint("Change the cache before or after the prepared transaction.")));
 			break;
 		default:
@@ -495,7 +501,8 @@ at_transaction_end(XactEvent event, void *arg)
 
 /* A savepoint is rolled back: so are the changes made since. */
 static void
-at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent,
+					  void *arg)
 {
 	if (event != SUBXACT_EVENT_ABORT_SUB)
 		return;

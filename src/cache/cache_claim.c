@@ -29,7 +29,8 @@
 #define MAX_SLEEP_MS 1000
 
 static bool exit_hook_set = false;
-static const FoCacheSeed check_seed = {UINT64CONST(0x2545f4914f6cdd1d), UINT64CONST(0x27d4eb2f165667c5)};
+static const FoCacheSeed check_seed = {UINT64CONST(0x2545f4914f6cdd1d),
+UINT64CONST(0x27d4eb2f165667c5)};
 
 static uint64
 claim_check(const FoCacheKey *key)

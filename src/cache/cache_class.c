@@ -104,7 +104,8 @@ fo_classification_normal(PG_FUNCTION_ARGS)
 	uint8_t    *normal = normal_text(PG_GETARG_TEXT_PP(0), &len);
 	char	   *result = pg_any_to_server((char *) normal, len, PG_UTF8);
 
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(result, result == (char *) normal ? len : strlen(result)));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(result, result == (char *) normal ? len
+											  : strlen(result)));
 }
 
 /* A number in an object, 0 if there is none. */

@@ -53,7 +53,8 @@ fo_fence_mark(FoCacheCell *cell)
 		HASHCTL		ctl = {.keysize = sizeof(FoCacheCell *), .entrysize = sizeof(Mark),
 			.hcxt = TopTransactionContext};
 
-		marks = hash_create("filteropt fence marks", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		marks = hash_create("filteropt fence marks", 64, &ctl,
+							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 	mark = hash_search(marks, &cell, HASH_ENTER, &found);
 	if (found)

@@ -228,11 +228,12 @@ fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, const
 	FoL1Meta	meta;
 	bool		filled = false;
 
-	if (!token->clean || fo_cache_l1(shared) == NULL ||
+	if (!token->clean || slot == NULL || fo_cache_l1(shared) == NULL ||
 		(int64) VARSIZE(item->value) > key->resource->max_bytes)
 		return;
 	item->created = GetCurrentTimestamp();
-	item->expires = item->stale_until = fo_resource_expiry(key->resource, item->created, NULL, false);
+	item->expires = item->stale_until = fo_resource_expiry(key->resource, item->created, NULL,
+														   false);
 	item->writer = GetUserId();
 	item->xid = pg_atomic_read_u32(&slot->data.max_xid);
 	item->xid_is_bound = true;

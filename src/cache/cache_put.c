@@ -45,7 +45,8 @@ check_tags(FoCacheResource *resource, ArrayType *tags)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cache resource \"%s\" cannot have tags", resource->name),
-				 errdetail("Tags are kept in the table, level L3, which the resource does not use."),
+				 errdetail("Tags are kept in the table, level L3, which the resource does not "
+						   "use."),
 				 errhint("Add L3 to its levels: filteropt.cache_resource_set.")));
 	return tags;
 }
@@ -58,7 +59,8 @@ tag_cell(FoCacheResource *resource, const char *tag, uint32 len)
 
 	if (shared == NULL)
 		return NULL;
-	return fo_cache_cell(shared, fo_cache_hash(&shared->seed, TAG_SALT ^ resource->name_hash, tag, len));
+	return fo_cache_cell(shared, fo_cache_hash(&shared->seed, TAG_SALT ^ resource->name_hash,
+											   tag, len));
 }
 
 /*
@@ -111,7 +113,8 @@ is_oversize(FoCacheResource *resource, Jsonb *value)
 				 errmsg("value of %d bytes is too large for cache resource \"%s\"",
 						(int) VARSIZE(value), resource->name),
 				 errdetail("The resource takes values of at most %d bytes.", resource->max_bytes),
-				 errhint("Raise max_bytes, or set oversize to 'skip', by filteropt.cache_resource_set.")));
+				 errhint("Raise max_bytes, or set oversize to 'skip', by "
+						 "filteropt.cache_resource_set.")));
 	return true;
 }
 
@@ -263,7 +266,8 @@ fo_cache_delete_sql(PG_FUNCTION_ARGS)
 	text	   *key = PG_GETARG_TEXT_PP(1);
 
 	fo_change_require_writable("filteropt.cache_delete()");
-	fo_cache_delete(fo_resource_get(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	fo_cache_delete(fo_resource_get(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(key),
+					VARSIZE_ANY_EXHDR(key));
 	PG_RETURN_VOID();
 }
 
@@ -278,7 +282,8 @@ forget_rows(FoCacheResource *resource)
 	{
 		bool		isnull;
 		text	   *bytes = DatumGetTextPP(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
-		Oid			role = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull));
+		Oid			role = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 2,
+														  &isnull));
 		FoCacheKey	key;
 
 		CHECK_FOR_INTERRUPTS();

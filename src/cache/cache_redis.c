@@ -91,7 +91,8 @@ new_nonce(void)
 {
 	FoCacheShared *shared = fo_cache_shared();
 
-	return shared->server_id + pg_atomic_fetch_add_u64(&shared->clock, 1) * UINT64CONST(0x9e3779b97f4a7c15);
+	return shared->server_id + pg_atomic_fetch_add_u64(&shared->clock,
+													   1) * UINT64CONST(0x9e3779b97f4a7c15);
 }
 
 /* Put the JSON text of a value into a record, compressed if that is worth it. */
@@ -218,7 +219,8 @@ accept(FoCacheKey *key, Snapshot snapshot, const char *bytes, size_t len, FoCach
 	item->xid_is_bound = (record.flags & FO_RECORD_BOUND) != 0;
 	if (record.server == GetSystemIdentifier())
 	{
-		if (record.timeline != fo_timeline() || !fo_cache_visible(record.xid, item->xid_is_bound, snapshot))
+		if (record.timeline != fo_timeline() || !fo_cache_visible(record.xid,
+																  item->xid_is_bound, snapshot))
 			return false;
 		item->xid = record.xid;
 	}
@@ -280,7 +282,8 @@ take_replies(FoCacheKey **keys, int n, Snapshot snapshot, redisReply *reply, FoC
 	{
 		redisReply *one = reply->element[i];
 
-		if (one->type == REDIS_REPLY_STRING && accept(keys[i], snapshot, one->str, one->len, &items[i]))
+		if (one->type == REDIS_REPLY_STRING && accept(keys[i], snapshot, one->str, one->len,
+													  &items[i]))
 			continue;
 		items[i].level = FO_LEVEL_NONE;
 		fo_cache_count(keys[i]->resource, FO_COUNT_L2_MISSES);
@@ -402,7 +405,8 @@ send_swap(const FoRedisChange *change)
 	bool		value = change->record != NULL;
 	const char *argv[] = {change->full_name, fence_record,
 		value ? change->record : tombstone_record, keep};
-	size_t		len[] = {change->full_len, fence_len, value ? change->record_len : tombstone_len, 0};
+	size_t		len[] = {change->full_len, fence_len, value ? change->record_len
+		: tombstone_len, 0};
 
 	len[3] = snprintf(keep, sizeof(keep), INT64_FORMAT,
 					  value ? change->keep_ms : (int64) TOMBSTONE_MS);

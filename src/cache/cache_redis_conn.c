@@ -178,7 +178,7 @@ open_socket(int timeout_ms)
 		return NULL;
 	memcpy(host, fo_cache_redis, colon - fo_cache_redis);
 	host[colon - fo_cache_redis] = '\0';
-	return redisConnectWithTimeout(host, atoi(colon + 1), tv);
+	return redisConnectWithTimeout(host, (int) strtol(colon + 1, NULL, 10), tv);
 }
 
 /* Does the next reply of a new connection say OK? */
@@ -371,7 +371,8 @@ fo_redis_begin(bool reading)
 		return false;
 	if (!ensure_connection())
 	{
-		fo_redis_fail(connection == NULL ? "could not connect or log in" : "could not load scripts");
+		fo_redis_fail(connection == NULL ? "could not connect or log in"
+					  : "could not load scripts");
 		return false;
 	}
 	in_operation = true;

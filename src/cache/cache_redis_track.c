@@ -97,7 +97,8 @@ static bool
 redirect_to(long long client)
 {
 	char		id[32];
-	const char *argv[] = {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", name_prefix};
+	const char *argv[] = {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX",
+		name_prefix};
 	size_t		len[lengthof(argv)];
 	redisReply *reply;
 	bool		good;
@@ -181,7 +182,8 @@ start_tracking(void)
 	if (name_prefix != NULL)
 		pfree(name_prefix);
 	name_prefix = MemoryContextStrdup(TopMemoryContext,
-									  psprintf("%s%s:%s:", fo_cache_redis_prefix, run_id, database));
+									  psprintf("%s%s:%s:", fo_cache_redis_prefix, run_id,
+											   database));
 	CommitTransactionCommand();
 	client = client_id(listener);
 	if (client < 0 || !subscribe(listener) || !redirect_to(client))
@@ -229,7 +231,7 @@ parse_name(const char *name, size_t len, Changed *changed)
 	if (role == NULL)
 		return false;
 	changed->resource = fo_resource_find(resource, strlen(resource));
-	if (changed->resource == NULL || changed->resource->version != atoi(version))
+	if (changed->resource == NULL || changed->resource->version != strtol(version, NULL, 10))
 		return false;
 	changed->role = role[0] == '\0' ? InvalidOid : get_role_oid(role, true);
 	changed->key = name;
@@ -371,7 +373,8 @@ probe(void)
 void
 fo_redis_track(int timeout_ms)
 {
-	bool		wanted = fo_cache_redis_shared && fo_redis_configured() && fo_cache_shared() != NULL;
+	bool		wanted = fo_cache_redis_shared && fo_redis_configured() &&
+		fo_cache_shared() != NULL;
 	int			events;
 
 	if (listener != NULL && !wanted)
@@ -382,7 +385,8 @@ fo_redis_track(int timeout_ms)
 		stop_tracking();
 	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
 							   (listener ? WL_SOCKET_READABLE : 0),
-							   listener ? listener->fd : PGINVALID_SOCKET, timeout_ms, PG_WAIT_EXTENSION);
+							   listener ? listener->fd : PGINVALID_SOCKET, timeout_ms,
+							   PG_WAIT_EXTENSION);
 	if (events & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	if (listener != NULL && (events & WL_SOCKET_READABLE) && !receive())

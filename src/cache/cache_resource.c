@@ -147,7 +147,8 @@ read_row(FoCacheResource *resource, HeapTuple tuple, TupleDesc desc)
 	resource->jitter = DatumGetFloat4(column(tuple, desc, COL_JITTER));
 	resource->stale_for = fo_interval_us(DatumGetIntervalP(column(tuple, desc, COL_STALE_FOR)),
 										 "stale_for");
-	resource->negative_ttl = fo_interval_us(DatumGetIntervalP(column(tuple, desc, COL_NEGATIVE_TTL)),
+	resource->negative_ttl = fo_interval_us(DatumGetIntervalP(column(tuple, desc,
+																	 COL_NEGATIVE_TTL)),
 											"negative_ttl");
 	resource->max_bytes = DatumGetInt32(column(tuple, desc, COL_MAX_BYTES));
 	resource->skip_oversize =
@@ -259,7 +260,8 @@ fo_resource_get(text *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("cache resource \"%s\" does not exist", text_to_cstring(name)),
-				 errhint("filteropt.cache_resource lists the resources; filteropt.cache_resource_add adds one.")));
+				 errhint("filteropt.cache_resource lists the resources; "
+						 "filteropt.cache_resource_add adds one.")));
 	return resource;
 }
 
@@ -285,7 +287,8 @@ fo_resource_expiry(const FoCacheResource *resource, TimestampTz now, Interval *t
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("ttl must be positive"),
-					 errhint("Use filteropt.cache_delete to forget a value, NULL for the resource's ttl.")));
+					 errhint("Use filteropt.cache_delete to forget a value, NULL for the "
+							 "resource's ttl.")));
 	}
 	else if (resource->jitter > 0)
 		us -= (int64) (us * resource->jitter * FO_RANDOM_DOUBLE());

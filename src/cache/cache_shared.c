@@ -146,7 +146,11 @@ fo_cache_count_slow(int slot, FoCacheCounter counter, uint64 n)
 	FoCacheShared *shared = fo_cache_shared();
 
 	if (shared != NULL)
-		pg_atomic_fetch_add_u64(&shared->counters[FO_BACKEND_NUMBER() % FO_STAT_STRIPES][slot].count[counter], n);
+	{
+		FoCacheCounters *stripe = shared->counters[FO_BACKEND_NUMBER() % FO_STAT_STRIPES];
+
+		pg_atomic_fetch_add_u64(&stripe[slot].count[counter], n);
+	}
 }
 
 /* Sum of a counter over all stripes. */

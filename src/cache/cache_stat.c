@@ -78,7 +78,8 @@ fo_cache_status(PG_FUNCTION_ARGS)
 	values[9] = Int64GetDatum(shared ? (int64) pg_atomic_read_u64(&shared->breaker.errors) : 0);
 	values[10] = BoolGetDatum(shared && pg_atomic_read_u32(&shared->breaker.tracking) > 0);
 	nulls[11] = shared == NULL;
-	values[11] = shared ? TimestampTzGetDatum((TimestampTz) pg_atomic_read_u64(&shared->reset_at)) : (Datum) 0;
+	values[11] = shared ?
+		TimestampTzGetDatum((TimestampTz) pg_atomic_read_u64(&shared->reset_at)) : (Datum) 0;
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

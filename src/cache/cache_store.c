@@ -52,7 +52,8 @@ row_is_of(TupleTableSlot *slot, const FoCacheKey *key)
 	bool		isnull;
 	text	   *stored = DatumGetTextPP(slot_value(slot, COL_KEY, &isnull));
 
-	return DatumGetInt32(slot_value(slot, COL_RESOURCE, &isnull)) == (int32) key->l1.owner.resource &&
+	return DatumGetInt32(slot_value(slot, COL_RESOURCE,
+									&isnull)) == (int32) key->l1.owner.resource &&
 		DatumGetInt32(slot_value(slot, COL_VERSION, &isnull)) == (int32) key->l1.owner.version &&
 		DatumGetObjectId(slot_value(slot, COL_ROLE, &isnull)) == key->l1.owner.role &&
 		VARSIZE_ANY_EXHDR(stored) == key->l1.len &&
@@ -114,7 +115,8 @@ digest_scankey(ScanKey scankey, FoCacheKey **keys, int n)
 
 	if (n == 1)
 	{
-		ScanKeyInit(scankey, 1, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(digest_datum(keys[0])));
+		ScanKeyInit(scankey, 1, BTEqualStrategyNumber, F_BYTEAEQ,
+					PointerGetDatum(digest_datum(keys[0])));
 		return;
 	}
 	digests = palloc(sizeof(Datum) * n);

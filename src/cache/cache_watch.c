@@ -129,7 +129,8 @@ fo_cache_watch_changed(PG_FUNCTION_ARGS)
 		data->tg_trigger->tgnargs < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("fo_cache_watch_changed must be called as an AFTER trigger with a resource"),
+				 errmsg("fo_cache_watch_changed must be called as an AFTER trigger with a "
+						"resource"),
 				 errhint("Use filteropt.cache_watch to make it.")));
 	trigger = data->tg_trigger;
 	resource = fo_resource_find(trigger->tgargs[0], strlen(trigger->tgargs[0]));

@@ -256,7 +256,8 @@ fo_cache_model_check(const FoCacheModel *model)
 		for (uint32_t i = model_index(model)[b]; i != NONE; i = entries[i].chain, found++)
 			if ((entries[i].hash & model->index_mask) != b || found > model->max_entries)
 				return false;
-	for (uint32_t i = model->free; i != NONE && unused <= model->max_entries + 1; i = entries[i].newer)
+	for (uint32_t i = model->free; i != NONE && unused <= model->max_entries + 1; i =
+		 entries[i].newer)
 		unused++;
 	return found == model->count[0] + model->count[1] && found + unused == model->max_entries + 1;
 }

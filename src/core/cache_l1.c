@@ -477,7 +477,8 @@ fo_l1_check(FoL1 *l1)
 			bytes += entry->bytes;
 		}
 	}
-	for (uint32_t p = l1->free_page; p != FO_L1_NO_PAGE && chained <= l1->npages; p = pages[p].newer)
+	for (uint32_t p = l1->free_page; p != FO_L1_NO_PAGE && chained <= l1->npages; p =
+		 pages[p].newer)
 		chained++;
 	if (chained != l1->free_pages)
 		return false;

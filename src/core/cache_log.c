@@ -19,8 +19,8 @@
  */
 #include "core/cache_log.h"
 
-#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #define SPINS_BEFORE_YIELD	64
 
@@ -49,8 +49,9 @@ fo_l1_lock_bucket(FoL1Bucket *bucket)
 			atomic_compare_exchange_weak_explicit(&bucket->seq, &seq, seq + 1,
 												  memory_order_acquire, memory_order_relaxed))
 			break;
+		/* its owner was interrupted: let it run */
 		if (spins % SPINS_BEFORE_YIELD == 0)
-			sched_yield();
+			nanosleep(&(struct timespec) {0, 1000}, NULL);
 	}
 	/* later stores must not be seen before the odd sequence number */
 	atomic_thread_fence(memory_order_release);

@@ -114,11 +114,9 @@ sketch_cell(FoCachePolicy *policy, uint64_t hash, int row, int *shift)
 static void
 sketch_halve(FoCachePolicy *policy)
 {
-	int			shift;
-	uint8_t    *sketch = sketch_cell(policy, 0, 0, &shift);
+	uint8_t    *sketch = (uint8_t *) ((GhostBucket *) policy->tables + policy->ghost_mask + 1);
 	size_t		bytes = (size_t) (policy->sketch_mask + 1) * SKETCH_ROWS / 2;
 
-	sketch = (uint8_t *) ((GhostBucket *) policy->tables + policy->ghost_mask + 1);
 	for (size_t i = 0; i < bytes; i++)
 		sketch[i] = (sketch[i] >> 1) & 0x77;
 	policy->sketch_adds /= 2;

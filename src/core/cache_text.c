@@ -79,7 +79,7 @@ skip_reference(const uint8_t *p, const uint8_t *end, bool after_word)
 	}
 	if (*p != '@' || end - p < 2)
 		return p;
-	n = fo_utf8_decode(p + 1, end, &cp);
+	(void) fo_utf8_decode(p + 1, end, &cp);
 	if (!is_word(cp) && cp != '_')
 		return p;
 	for (p += 1; p < end; p += n)

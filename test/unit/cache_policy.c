@@ -94,7 +94,8 @@ test_choice(const char *name, uint64_t (*stream) (long), uint32_t size)
 		best = ratio > best ? ratio : best;
 	}
 	chosen = hit_ratio(stream, size, FO_CACHE_RULES, 200000);
-	snprintf(what, sizeof(what), "%s, %u entries: %.3f chosen, %.3f best", name, size, chosen, best);
+	snprintf(what, sizeof(what), "%s, %u entries: %.3f chosen, %.3f best", name, size,
+			 chosen, best);
 	ok(chosen > best - 0.02, what);
 }
 

@@ -177,7 +177,8 @@ test_limits(void)
 	bool		all = true;
 
 	ok(fo_l1_init(big, FO_L1_MIN_BYTES - 1) == NULL, "too little memory is refused");
-	ok(!fo_l1_insert(l1, &key, &meta, big, 1024 * 1024 - 1000, 0, NULL, NULL), "too large a value is refused");
+	ok(!fo_l1_insert(l1, &key, &meta, big, 1024 * 1024 - 1000, 0, NULL, NULL),
+	   "too large a value is refused");
 	ok(fo_l1_insert(l1, &key, &meta, big, 0, 0, NULL, NULL), "an empty value is stored");
 	ok(fo_l1_find(l1, &key, &view) && view.len == 0 && fo_l1_copy(&view, big), "and found");
 	other = key;

@@ -60,7 +60,7 @@ ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
 NO_INSTALLCHECK = 1
 
-EXTRA_CLEAN = $(OBJS:.o=.d) .buildflags build stage results output_iso \
+EXTRA_CLEAN = $(OBJS:.o=.d) .buildflags .deps build stage results output_iso \
 	tmp_check log regression.diffs regression.out
 
 PG_CONFIG ?= pg_config

@@ -412,6 +412,38 @@ CREATE EVENT TRIGGER filteropt_keyword_owners ON ddl_command_end
 COMMENT ON EVENT TRIGGER filteropt_keyword_owners IS
 'follows the owners of tables attached by keyword_attach()';
 
+CREATE FUNCTION filteropt.keyword_link_store(source regclass) RETURNS void
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_link_store';
+COMMENT ON FUNCTION filteropt.keyword_link_store(regclass) IS
+'lets the compiled keywords of an attached table depend on it, which dumps do not carry; only its owner may call it';
+
+CREATE FUNCTION filteropt.keyword_follow_restore() RETURNS event_trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	source regclass;
+BEGIN
+	FOR source IN
+		SELECT g.tgrelid FROM pg_event_trigger_ddl_commands() d
+		JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+		JOIN filteropt.keyword_sources s ON s.source = g.tgrelid
+		WHERE g.tgname = 'filteropt_keyword_columns' AND NOT EXISTS (
+			SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = s.store
+				AND refclassid = 'pg_class'::regclass AND refobjid = g.tgrelid AND deptype = 'a')
+			AND (SELECT relowner FROM pg_class WHERE oid = s.store) = (SELECT relowner FROM pg_class WHERE oid = g.tgrelid)
+	LOOP
+		PERFORM filteropt.keyword_link_store(source);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_follow_restore() IS
+'event trigger function: when the triggers of an attached table come from a dump, ties its compiled keywords to it';
+
+CREATE EVENT TRIGGER filteropt_keyword_restore ON ddl_command_end
+	WHEN TAG IN ('CREATE TRIGGER')
+	EXECUTE FUNCTION filteropt.keyword_follow_restore();
+COMMENT ON EVENT TRIGGER filteropt_keyword_restore IS
+'ties compiled keywords to their table when both come from a dump';
+
 CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

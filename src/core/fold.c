@@ -28,8 +28,14 @@ static void
 mark_nonword(FoText *text, uint32_t from)
 {
 	text->has_nonword = true;
-	for (uint32_t i = from; i < text->len; i++)
-		text->nonword[i / 64] |= UINT64_C(1) << i % 64;
+	while (from < text->len)
+	{
+		uint32_t	room = 64 - from % 64;
+		uint32_t	n = room < text->len - from ? room : text->len - from;
+
+		text->nonword[from / 64] |= ~UINT64_C(0) >> (64 - n) << from % 64;
+		from += n;
+	}
 }
 
 /* Append folded bytes of one source character. */

@@ -146,7 +146,8 @@ text_absent(const FoScan *scan)
 	const FoKeywordSet *set = scan->set;
 	FoMatcher  *matcher = scan->matcher;
 	FoRaw		raw = {matcher->kernel, scan->fold.src, scan->fold.len, matcher->words,
-		matcher->candidates, matcher->candidates + WINDOW / 64 + 1};
+		matcher->candidates, matcher->candidates + WINDOW / 64 + 1,
+		(uint64_t *) matcher->edges};
 
 	if (set->nkeywords == 0 || scan->fold.len == 0)
 		return true;

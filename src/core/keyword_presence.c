@@ -47,8 +47,26 @@ load_folded(const FoKeywordSet *set, const FoRaw *raw, size_t at)
 }
 
 /*
- * May the pattern be at byte at?  As far as the text is ASCII the answer is
- * exact; what else it holds there may become anything.
+ * Length of the character over 127 at byte at if folding leaves it as it is,
+ * else 0.  No character that would join it is in the text: see high_harmless.
+ */
+static uint32_t
+unchanged_at(const FoKeywordSet *set, const FoRaw *raw, size_t at)
+{
+	uint32_t	cp;
+	uint32_t	len = (uint32_t) fo_utf8_decode(raw->body + at, raw->body + raw->len, &cp);
+	const FoFolded *folded;
+
+	if (cp == FO_INVALID_CHAR)
+		return 0;
+	folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
+	return !(folded->cls & FO_CH_LONG) && folded->pool == FO_FOLDS_TO_ITSELF ? len : 0;
+}
+
+/*
+ * May the pattern be at byte at?  As far as folding leaves the text as it is,
+ * but for case and white space of ASCII, the answer is exact; what else it
+ * holds there may become anything.
  */
 static bool
 pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw, size_t at)
@@ -61,8 +79,17 @@ pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw
 		uint8_t		c = at < raw->len ? raw->body[at] : 0;
 
 		if (c >= 0x80)
-			return true;
-		if (p[i] == ' ' && fo_ascii_space(c))
+		{
+			uint32_t	len = unchanged_at(set, raw, at);
+
+			if (len == 0)
+				return true;
+			if (len > pattern->len - i || memcmp(raw->body + at, p + i, len) != 0)
+				return false;
+			at += len - 1;
+			i += len - 1;
+		}
+		else if (p[i] == ' ' && fo_ascii_space(c))
 		{
 			while (at + 1 < raw->len && fo_ascii_space(raw->body[at + 1]))
 				at++;
@@ -74,7 +101,31 @@ pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw
 		!fo_ascii_word(raw->body[at]);
 }
 
-/* May one of the patterns of the tag be at byte at? */
+/*
+ * How many of the eight bytes at byte at, given as text, does folding leave as
+ * they are, but for the case of ASCII?
+ */
+static uint32_t
+known_bytes(const FoRaw *raw, size_t at, uint64_t text)
+{
+	uint64_t	every = UINT64_C(0x0101010101010101);
+	uint64_t	controls = (text - every * 0x21) & ~text & every * 0x80;
+	uint32_t	n = controls == 0 ? 8 : (uint32_t) __builtin_ctzll(controls) / 8;
+	uint64_t	changed = UINT64_C(1) << 8;
+
+	if (text & every * 0x80)
+	{
+		changed |= raw->changed[at / 64] >> at % 64;
+		if (at % 64 > 56)
+			changed |= raw->changed[at / 64 + 1] << (64 - at % 64);
+	}
+	return (uint32_t) __builtin_ctzll(changed) < n ? (uint32_t) __builtin_ctzll(changed) : n;
+}
+
+/*
+ * May one of the patterns of the tag be at byte at?  Most are told apart by
+ * their first eight bytes.
+ */
 static bool
 tag_fits(const FoKeywordSet *set, const FoEngine *engine, const FoClass *class,
 		 const FoRaw *raw, uint32_t tag, uint32_t next, size_t at)
@@ -82,14 +133,25 @@ tag_fits(const FoKeywordSet *set, const FoEngine *engine, const FoClass *class,
 	const FoPattern *patterns = fo_at(set, engine->patterns);
 	const uint32_t *buckets = fo_at(set, class->buckets);
 	uint32_t	bucket = fo_find_bucket(class, fo_at(set, class->slots), tag, next);
-	bool		fits;
+	uint64_t	text;
+	uint32_t	known;
 
 	if (bucket == FO_NO_BUCKET)
 		return false;
-	fits = buckets[bucket + 1] - buckets[bucket] > MAX_BUCKET;
-	for (uint32_t i = buckets[bucket]; !fits && i < buckets[bucket + 1]; i++)
-		fits = pattern_fits(set, &patterns[i], raw, at);
-	return fits;
+	if (buckets[bucket + 1] - buckets[bucket] > MAX_BUCKET)
+		return true;
+	text = load_folded(set, raw, at);
+	known = known_bytes(raw, at, text);
+	for (uint32_t i = buckets[bucket]; i < buckets[bucket + 1]; i++)
+	{
+		uint64_t	differing = text ^ fo_load64(fo_at(set, patterns[i].at));
+		uint32_t	n = known < patterns[i].len ? known : patterns[i].len;
+
+		if ((n == 0 || differing << (64 - 8 * n) == 0) &&
+			pattern_fits(set, &patterns[i], raw, at))
+			return true;
+	}
+	return false;
 }
 
 /* Is the word of len bytes at byte at the token of a pattern that may be there? */
@@ -277,7 +339,8 @@ change_matters(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw
 
 /*
  * Does none of the characters over 127 matter?  *grams is set when grams may
- * begin with one of those that stay as they are.
+ * begin with one of those that stay as they are; raw->changed gets the bits of
+ * the others.
  */
 static bool
 high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, bool *grams)
@@ -287,6 +350,7 @@ high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 
 	if (set->flags & FO_SET_OPAQUE)
 		return false;
+	memset(raw->changed, 0, (raw->len / 64 + 2) * sizeof(uint64_t));
 	for (size_t w = 0; w * 64 < raw->len; w++)
 	{
 		for (uint64_t bits = raw->leads[w]; bits != 0; bits &= bits - 1)
@@ -301,6 +365,8 @@ high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 				return false;
 			folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
 			same = !(folded->cls & FO_CH_LONG) && folded->pool == FO_FOLDS_TO_ITSELF;
+			if (!same)
+				raw->changed[w] |= UINT64_C(1) << (p - raw->body) % 64;
 			if (folded->cls & harmful ||
 				(!same && change_matters(set, engine, raw, p, len, folded)))
 				return false;

@@ -31,6 +31,7 @@
 
 PG_FUNCTION_INFO_V1(fo_keyword_make_store);
 PG_FUNCTION_INFO_V1(fo_keyword_guard);
+PG_FUNCTION_INFO_V1(fo_keyword_link_store);
 
 /* Run a statement as the owner of schema filteropt. */
 static void
@@ -111,6 +112,18 @@ depend_on_source(Oid source, const char *name)
 	ObjectAddressSet(from, RelationRelationId, store);
 	ObjectAddressSet(to, RelationRelationId, source);
 	recordDependencyOn(&from, &to, DEPENDENCY_AUTO);
+}
+
+/* keyword_link_store(source regclass) */
+Datum
+fo_keyword_link_store(PG_FUNCTION_ARGS)
+{
+	Oid			source = PG_GETARG_OID(0);
+
+	check_owner(source);
+	/* The description is of a store that has the same owner. */
+	depend_on_source(source, get_rel_name(fo_keyword_source_get(source)->store));
+	PG_RETURN_VOID();
 }
 
 /* The statements that make a store of that name for owners of that type. */

@@ -132,6 +132,8 @@ sub restore_from
 	is_right($other, "$db: right", $db);
 	$other->safe_psql($db, q{INSERT INTO kw (user_id, keyword) VALUES (1, 'added'), (40, 'moved'); DELETE FROM kw WHERE user_id = 7});
 	is_right($other, "$db: right after changes", $db);
+	is( $other->safe_psql($db, q{BEGIN; DROP TABLE kw; SELECT count(*) FROM pg_class WHERE relname LIKE 'keywords\_%' AND relkind = 'r'; ROLLBACK}),
+		'0', "$db: the sets go with the table");
 	is($other->safe_psql($db, 'SELECT count(*) FROM filteropt.keyword_sources WHERE store IS NOT NULL'), '1', "$db: listed");
 	return;
 }

@@ -6,6 +6,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use FilteroptTest;
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 

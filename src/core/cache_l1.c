@@ -265,7 +265,8 @@ estimate_capacity(FoL1 *l1)
 	int64_t		bytes = atomic_load(&l1->live_bytes);
 	uint64_t	fit;
 
-	if (entries < 16 || bytes <= 0)
+	/* removals go on meanwhile: the two need not fit each other */
+	if (entries < 16 || bytes < entries)
 		return;
 	fit = fo_l1_log_capacity(l1) / ((uint64_t) bytes / (uint64_t) entries);
 	if (fit > l1->max_entries)

@@ -276,7 +276,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'source, owner and keyword must not be null';
 	END IF;
-	IF kind NOT IN ('r', 'p') OR EXISTS (SELECT FROM pg_class WHERE oid = source AND relpersistence = 't') THEN
+	IF kind NOT IN ('r', 'p') OR EXISTS (SELECT FROM pg_class WHERE oid = source AND relpersistence <> 'p') THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
 			MESSAGE = format('%s is not a permanent table', source),
 			HINT = 'Attach the table that holds the keywords, not a view of it.';
@@ -318,18 +318,26 @@ COMMENT ON FUNCTION filteropt.keyword_check_source(regclass, name, name, name) I
 CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	attached record;
+	store regclass;
 	mine record;
 BEGIN
-	SELECT * INTO attached FROM filteropt.keyword_sources s WHERE s.source = keyword_detach.source;
-	IF NOT FOUND THEN
+	IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = source AND g.tgparentid = 0
+				   AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure) THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('no keywords are attached to table %s', source);
 	END IF;
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', source);
-	IF attached.store IS NOT NULL THEN
-		EXECUTE format('DROP TABLE %s', attached.store);
-	END IF;
+	-- By dependency, which is there also when dropping a column has taken the triggers along.
+	FOR store IN
+		SELECT d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+		WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+			AND d.refobjid = source AND d.deptype = 'a' AND c.relkind = 'r'
+			AND c.relnamespace = 'filteropt'::regnamespace
+		UNION SELECT s.store FROM filteropt.keyword_sources s
+		WHERE s.source = keyword_detach.source AND s.store IS NOT NULL
+	LOOP
+		EXECUTE format('DROP TABLE %s', store);
+	END LOOP;
 	FOR mine IN
 		SELECT g.tgrelid::regclass AS member, g.tgname FROM pg_trigger g
 		WHERE g.tgfoid = 'filteropt.keyword_sync()'::regprocedure AND g.tgparentid = 0
@@ -360,7 +368,10 @@ BEGIN
 			SELECT FROM pg_partition_tree(root) t WHERE NOT EXISTS (
 				SELECT FROM pg_trigger g WHERE g.tgrelid = t.relid AND g.tgname = 'filteropt_keyword_truncate'));
 		FOR left_over IN
-			SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate'
+			SELECT g.tgrelid FROM pg_trigger g
+			WHERE g.tgname = 'filteropt_keyword_truncate'
+				AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure
+				AND (SELECT relowner FROM pg_class WHERE oid = g.tgrelid) = (SELECT relowner FROM pg_class WHERE oid = root)
 				AND NOT EXISTS (SELECT FROM pg_trigger m WHERE m.tgname = 'filteropt_keyword_columns'
 					AND m.tgrelid IN (SELECT pg_partition_ancestors(g.tgrelid) UNION SELECT g.tgrelid))
 		LOOP
@@ -378,8 +389,9 @@ COMMENT ON FUNCTION filteropt.keyword_follow_partitions() IS
 'event trigger function: when partitions of an attached table were created, attached or detached, watches the new ones and compiles the keywords anew';
 
 CREATE EVENT TRIGGER filteropt_keyword_partitions ON ddl_command_end
-	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
 	EXECUTE FUNCTION filteropt.keyword_follow_partitions();
+ALTER EVENT TRIGGER filteropt_keyword_partitions ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER filteropt_keyword_partitions IS
 'follows the partitions of tables attached by keyword_attach()';
 
@@ -409,6 +421,7 @@ COMMENT ON FUNCTION filteropt.keyword_follow_owners() IS
 CREATE EVENT TRIGGER filteropt_keyword_owners ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE')
 	EXECUTE FUNCTION filteropt.keyword_follow_owners();
+ALTER EVENT TRIGGER filteropt_keyword_owners ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER filteropt_keyword_owners IS
 'follows the owners of tables attached by keyword_attach()';
 
@@ -441,6 +454,7 @@ COMMENT ON FUNCTION filteropt.keyword_follow_restore() IS
 CREATE EVENT TRIGGER filteropt_keyword_restore ON ddl_command_end
 	WHEN TAG IN ('CREATE TRIGGER')
 	EXECUTE FUNCTION filteropt.keyword_follow_restore();
+ALTER EVENT TRIGGER filteropt_keyword_restore ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER filteropt_keyword_restore IS
 'ties compiled keywords to their table when both come from a dump';
 
@@ -449,8 +463,14 @@ CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
 DECLARE
 	root regclass;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
-				   WHERE d.object_type = 'trigger' AND d.address_names[3] = 'filteropt_keyword_truncate') THEN
+	-- A table that was attached itself is no partition.
+	IF NOT EXISTS (
+		SELECT FROM pg_event_trigger_dropped_objects() d
+		WHERE d.object_type = 'trigger' AND d.address_names[3] = 'filteropt_keyword_truncate'
+			AND NOT EXISTS (
+				SELECT FROM pg_event_trigger_dropped_objects() m
+				WHERE m.object_type = 'trigger' AND m.address_names[3] = 'filteropt_keyword_columns'
+					AND m.address_names[1:2] = d.address_names[1:2])) THEN
 		RETURN;
 	END IF;
 	-- What is gone does not tell whose partition it was.
@@ -458,7 +478,13 @@ BEGIN
 				JOIN pg_class t ON t.oid = s.store AND t.relowner = c.relowner
 				WHERE c.relkind = 'p' ORDER BY s.source
 	LOOP
-		PERFORM filteropt.keyword_rebuild(root);
+		-- Trouble with one table must not keep others from dropping theirs.
+		BEGIN
+			PERFORM filteropt.keyword_rebuild(root);
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING 'could not compile the keywords of % anew: %', root, SQLERRM
+				USING HINT = format('SELECT filteropt.keyword_rebuild(%L);', root);
+		END;
 	END LOOP;
 END
 $$;
@@ -468,6 +494,7 @@ COMMENT ON FUNCTION filteropt.keyword_follow_drops() IS
 CREATE EVENT TRIGGER filteropt_keyword_drops ON sql_drop
 	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
 	EXECUTE FUNCTION filteropt.keyword_follow_drops();
+ALTER EVENT TRIGGER filteropt_keyword_drops ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER filteropt_keyword_drops IS
 'follows dropped partitions of tables attached by keyword_attach()';
 
@@ -476,12 +503,13 @@ SELECT g.tgrelid::regclass AS source,
 	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[0]) AS owner,
 	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[1]) AS keyword,
 	(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = g.tgrelid AND a.attnum = g.tgattr[2]) AS allow_flag,
-	args[2]::boolean AS whole_word, args[3] AS fold, args[4] AS on_bad,
+	args[2] = 'true' AS whole_word, args[3] AS fold, args[4] AS on_bad,
 	(SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	 WHERE n.nspname = 'filteropt' AND c.relname = args[1]) AS store
 FROM pg_trigger g,
 	LATERAL (SELECT string_to_array(encode(g.tgargs, 'escape'), '\000') AS args) a
-WHERE g.tgname = 'filteropt_keyword_columns' AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure;
+WHERE g.tgname = 'filteropt_keyword_columns' AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure
+	AND g.tgnargs = 4;
 COMMENT ON VIEW filteropt.keyword_sources IS
 'tables attached by keyword_attach(), with their columns, options and the table that holds the compiled sets';
 
@@ -491,8 +519,14 @@ CREATE FUNCTION filteropt.keyword_list_rejected(OUT source regclass, OUT owner t
 DECLARE
 	attached record;
 BEGIN
-	FOR attached IN SELECT * FROM filteropt.keyword_sources s
-		WHERE s.store IS NOT NULL AND has_table_privilege(s.store, 'SELECT')
+	-- Only what is as keyword_attach() made it: a table of the same owner, without rules.
+	FOR attached IN SELECT s.* FROM filteropt.keyword_sources s
+		JOIN pg_class t ON t.oid = s.store JOIN pg_class c ON c.oid = s.source
+		WHERE has_table_privilege(s.store, 'SELECT') AND t.relkind = 'r' AND NOT t.relhasrules
+			AND NOT t.relrowsecurity AND t.relowner = c.relowner
+			AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'owner')
+			AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'rejected'
+						AND atttypid = 'jsonb'::regtype)
 	LOOP
 		RETURN QUERY EXECUTE format(
 			'SELECT $1, t.owner::text, r.keyword, r.reason FROM %s t, '

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -47,7 +48,7 @@ become_owner(const FoKeywordSource *source)
 
 	GetUserIdAndSecContext(&before.role, &before.context);
 	SetUserIdAndSecContext(source->role, before.context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	return before;
 }
 
@@ -97,11 +98,12 @@ select_rows(const FoKeywordSource *source)
 {
 	const char *flag = NameStr(source->flag_column);
 
-	return psprintf("SELECT k.%s, k.%s::pg_catalog.text COLLATE pg_catalog.\"C\", %s FROM %s k",
+	return psprintf("SELECT k.%s, k.%s::pg_catalog.text COLLATE pg_catalog.\"C\", %s FROM %s%s k",
 					quote_identifier(NameStr(source->owner_column)),
 					quote_identifier(NameStr(source->keyword_column)),
 					flag[0] == '\0' ? "false"
 					: psprintf("coalesce(k.%s, false)", quote_identifier(flag)),
+					get_rel_relkind(source->source) == RELKIND_RELATION ? "ONLY " : "",
 					qualified(source->source));
 }
 
@@ -206,14 +208,19 @@ fo_keyword_compile(FoKeywordSource *source, Datum owner, Snapshot snapshot)
 	MemoryContext context = CurrentMemoryContext;
 	Compilation compilation;
 	FoCompiled	compiled;
+	SPIPlanPtr *select;
 
 	SPI_connect();
-	if (source->select == NULL)
-		source->select = prepare_select(source);
+	/* The plan cache does not tell these two cases apart. */
+	select = &source->select[InNoForceRLSOperation()];
+	if (*select == NULL)
+		*select = prepare_select(source);
 	begin(&compilation, source);
-	if (SPI_execute_snapshot(source->select, &owner, NULL, snapshot, InvalidSnapshot,
+	fo_keyword_depth++;
+	if (SPI_execute_snapshot(*select, &owner, NULL, snapshot, InvalidSnapshot,
 							 true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read keywords");
+	fo_keyword_depth--;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -234,6 +241,7 @@ run(SPIPlanPtr plan, Datum *values, const char *nulls)
 	int			result;
 
 	fo_keyword_storing = true;
+	fo_keyword_depth++;
 	PG_TRY();
 	{
 		result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
@@ -242,6 +250,7 @@ run(SPIPlanPtr plan, Datum *values, const char *nulls)
 	PG_FINALLY();
 	{
 		fo_keyword_storing = false;
+		fo_keyword_depth--;
 	}
 	PG_END_TRY();
 	if (result < 0)

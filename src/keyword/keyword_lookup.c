@@ -11,8 +11,8 @@
  * whatever was cached.
  *
  * The set is not used, and the source is read instead, when this transaction
- * has changed the owner's keywords, or when row-level security of the source
- * applies to the current role.
+ * has changed the owner's keywords, when the snapshot is older than the sets, or
+ * when row-level security of the source applies to the current role.
  */
 #include "postgres.h"
 
@@ -264,19 +264,33 @@ check_privileges(const FoKeywordSource *source)
 	}
 }
 
+/* Is it a type of integers? */
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
 /* Find out how to convert owners of a type to that of the source's column. */
 static void
 find_conversion(Conversion *conversion, const FoKeywordSource *source, Oid type)
 {
 	Oid			function = InvalidOid;
 	Oid			wanted = getBaseType(source->owner_type);
+
+	/*
+	 * Integers of another width will do; a number that would be rounded will
+	 * not.
+	 */
+	CoercionContext allowed = is_integer(wanted) && is_integer(getBaseType(type))
+		? COERCION_ASSIGNMENT : COERCION_IMPLICIT;
 	CoercionPathType path;
 	MemoryContext context = conversion->cast.fn_mcxt;
 
 	conversion->source = source->source;
 	conversion->type = type;
 	path = type == UNKNOWNOID ? COERCION_PATH_NONE
-		: find_coercion_pathway(wanted, getBaseType(type), COERCION_ASSIGNMENT, &function);
+		: find_coercion_pathway(wanted, getBaseType(type), allowed, &function);
 	if (type == UNKNOWNOID || (getBaseType(type) == TEXTOID && path == COERCION_PATH_NONE))
 	{
 		getTypeInputInfo(source->owner_type, &function, &conversion->param);
@@ -342,7 +356,14 @@ get_set(FunctionCallInfo fcinfo)
 
 	check_privileges(source);
 	owner = get_owner(fcinfo, source);
+
+	/*
+	 * A snapshot from before the source was attached sees its rows, but no
+	 * sets.
+	 */
 	if (!fo_keyword_is_pending(source, owner) &&
+		!(TransactionIdIsValid(source->since) &&
+		  XidInMVCCSnapshot(source->since, GetActiveSnapshot())) &&
 		check_enable_rls(source->source, InvalidOid, true) != RLS_ENABLED)
 		return find_set(source, owner, GetActiveSnapshot());
 	compiled = fo_keyword_compile(source, owner, GetActiveSnapshot());

@@ -16,11 +16,15 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -35,7 +39,10 @@
 #define MARKER "filteropt_keyword_columns"
 #define MARKER_ARGS 4
 
+int			fo_keyword_depth = 0;
+
 static HTAB *sources = NULL;
+static uint64 invalidations = 0;
 
 /* Relation cache callback: what is known of that relation may be wrong. */
 static void
@@ -44,12 +51,21 @@ invalidate(Datum arg, Oid relation)
 	HASH_SEQ_STATUS all;
 	FoKeywordSource *source;
 
+	invalidations++;
 	hash_seq_init(&all, sources);
 	while ((source = hash_seq_search(&all)) != NULL)
 	{
 		if (!OidIsValid(relation) || source->source == relation || source->store == relation)
 			source->valid = false;
 	}
+}
+
+/* Transaction callback: nothing is executed any more, also after an error. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		fo_keyword_depth = 0;
 }
 
 /* Make the table of sources on first use. */
@@ -66,6 +82,7 @@ init_sources(void)
 	sources = hash_create("filteropt keyword sources", 16, &control,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	RegisterXactCallback(at_transaction_end, NULL);
 }
 
 /* The trigger that describes a source, or NULL when the relation is not one. */
@@ -85,15 +102,16 @@ find_marker(Relation relation)
 	return NULL;
 }
 
-/* Forget saved plans. */
+/* Forget saved plans; one that may be running is not released. */
 static void
 free_plans(FoKeywordSource *source)
 {
-	SPIPlanPtr *plans[] = {&source->select, &source->update, &source->insert, &source->delete};
+	SPIPlanPtr *plans[] = {&source->select[0], &source->select[1], &source->update,
+		&source->insert, &source->delete};
 
 	for (size_t i = 0; i < lengthof(plans); i++)
 	{
-		if (*plans[i] != NULL)
+		if (*plans[i] != NULL && fo_keyword_depth == 0)
 			SPI_freeplan(*plans[i]);
 		*plans[i] = NULL;
 	}
@@ -129,6 +147,43 @@ describe_owner(FoKeywordSource *source, Form_pg_attribute column)
 	fmgr_info_cxt(type->hash_proc_finfo.fn_oid, &source->hash, TopMemoryContext);
 }
 
+/* Is it our guard, the only trigger that a store may have? */
+static bool
+is_guard(const Trigger *trigger, Oid schema)
+{
+	return get_func_namespace(trigger->tgfoid) == schema &&
+		strcmp(get_func_name(trigger->tgfoid), "keyword_guard") == 0;
+}
+
+/*
+ * Is the table as keyword_attach() made it?  Its owner could have altered it so
+ * that code of his runs when others compile or look up sets, or so that other
+ * values are taken for sets.
+ */
+static bool
+is_store(FoKeywordSource *source, Relation store)
+{
+	TupleDesc	desc = RelationGetDescr(store);
+	Oid			schema = RelationGetNamespace(store);
+	Oid			set = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									  CStringGetDatum("keyword_set"), ObjectIdGetDatum(schema));
+	List	   *indexes = RelationGetIndexList(store);
+	bool		good = store->rd_rel->relkind == RELKIND_RELATION &&
+		store->rd_rel->relam == HEAP_TABLE_AM_OID && store->rd_rules == NULL &&
+		!store->rd_rel->relhassubclass && !store->rd_rel->relrowsecurity &&
+		list_length(indexes) == 1 && OidIsValid(store->rd_pkindex) &&
+		desc->natts == FO_STORE_REJECTED &&
+		TupleDescAttr(desc, FO_STORE_OWNER - 1)->atttypid == source->owner_type &&
+		TupleDescAttr(desc, FO_STORE_COMPILED - 1)->atttypid == set &&
+		TupleDescAttr(desc, FO_STORE_REJECTED - 1)->atttypid == JSONBOID &&
+		(desc->constr == NULL || (desc->constr->num_defval == 0 && desc->constr->num_check == 0));
+
+	for (int i = 0; good && store->trigdesc != NULL && i < store->trigdesc->numtriggers; i++)
+		good = is_guard(&store->trigdesc->triggers[i], schema);
+	list_free(indexes);
+	return good;
+}
+
 /*
  * Find the store and the index on its owners.  Whoever may make triggers can
  * name any store in one, so a store counts only for a source of its own owner.
@@ -153,11 +208,35 @@ describe_store(FoKeywordSource *source, const char *name)
 				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" has another owner",
 						quote_identifier(name), get_rel_name(source->source)),
 				 errhint("Give both tables the same owner.")));
-	list_free(RelationGetIndexList(store));
+	if (!is_store(source, store))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table filteropt.%s is not as filteropt.keyword_attach() made it",
+						quote_identifier(name)),
+				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
 	source->store_index = store->rd_pkindex;
 	table_close(store, AccessShareLock);
-	if (!OidIsValid(source->store_index))
-		elog(ERROR, "table filteropt.%s has no primary key", name);
+}
+
+/* The transaction that made a trigger, or an invalid one when all snapshots see it. */
+static TransactionId
+trigger_maker(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	TransactionId maker = InvalidTransactionId;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && TransactionIdIsNormal(HeapTupleHeaderGetXmin(tuple->t_data)))
+		maker = HeapTupleHeaderGetXmin(tuple->t_data);
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return maker;
 }
 
 /* Fill in the description of a relation from its marker. */
@@ -168,6 +247,7 @@ describe(FoKeywordSource *source, Relation relation, const Trigger *marker)
 	AttrNumber	owner = marker->tgattr[0];
 
 	free_plans(source);
+	source->since = trigger_maker(marker->tgoid);
 	source->generation = ++generations;
 	source->role = relation->rd_rel->relowner;
 	column_name(relation, owner, &source->owner_column);
@@ -189,6 +269,7 @@ get_described(Relation relation)
 	Oid			key = RelationGetRelid(relation);
 	FoKeywordSource *source;
 	Trigger    *marker;
+	uint64		before;
 	bool		found;
 
 	init_sources();
@@ -204,8 +285,11 @@ get_described(Relation relation)
 		memset(source, 0, sizeof(*source));
 		source->source = key;
 	}
+	source->valid = false;
+	before = invalidations;
 	describe(source, relation, marker);
-	source->valid = true;
+	/* What was invalidated meanwhile is described again the next time. */
+	source->valid = invalidations == before;
 	return source;
 }
 

@@ -45,7 +45,9 @@ typedef struct FoKeywordSource
 	FoFoldLevel fold;
 	bool		whole_word;
 	bool		strict;			/* a bad keyword is an error */
-	SPIPlanPtr	select;			/* rows of one owner, in order */
+	TransactionId since;		/* what attached it, as far as snapshots tell */
+	SPIPlanPtr	select[2];		/* rows of one owner, in order; [1]: without
+								 * forced row security */
 	SPIPlanPtr	update;
 	SPIPlanPtr	insert;
 	SPIPlanPtr	delete;
@@ -61,6 +63,7 @@ typedef struct FoCompiled
 } FoCompiled;
 
 /* keyword_source.c */
+extern int	fo_keyword_depth;	/* how many kept plans are being executed */
 extern FoKeywordSource *fo_keyword_source_get(Oid source);
 extern FoKeywordSource *fo_keyword_source_find(Relation relation);
 extern uint32 fo_keyword_owner_hash(FoKeywordSource *source, Datum owner);

@@ -155,6 +155,11 @@ fo_keyword_make_store(PG_FUNCTION_ARGS)
 	NameData   *result = palloc0(sizeof(NameData));
 
 	check_owner(source);
+	if (column == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist",
+						NameStr(*PG_GETARG_NAME(1)), get_rel_name(source))));
 	name = choose_name(source);
 	run_as_schema_owner(store_definition(source, column_type(source, column), name));
 	depend_on_source(source, name);
@@ -168,16 +173,17 @@ has_owner(Relation store, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(store);
 	Oid			type = SPI_gettypeid(desc, FO_STORE_OWNER);
-	bool		isnull;
-	Datum		owner = heap_getattr(tuple, FO_STORE_OWNER, desc, &isnull);
-	Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
-	char	   *sql = psprintf("SELECT FROM filteropt.%s WHERE owner %s $1",
-							   quote_identifier(RelationGetRelationName(store)),
-							   fo_keyword_operator(equal));
+	bool		isnull = true;
+	Datum		owner = desc->natts == 0 ? (Datum) 0
+		: heap_getattr(tuple, FO_STORE_OWNER, desc, &isnull);
+	Oid			equal = isnull ? InvalidOid : lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	char	   *sql;
 	bool		found;
 
-	if (isnull)
+	if (!OidIsValid(equal))
 		return false;
+	sql = psprintf("SELECT FROM filteropt.%s WHERE owner %s $1",
+				   quote_identifier(RelationGetRelationName(store)), fo_keyword_operator(equal));
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
 	found = SPI_execute_with_args(sql, 1, &type, &owner, NULL, true, 1) == SPI_OK_SELECT &&

@@ -184,11 +184,12 @@ fo_rollup_merge(PG_FUNCTION_ARGS)
 	saved = fo_rollup_merge_all(rollup);
 	fo_rollup_release(rollup);
 	if (saved < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("rollup \"%s\" is being rebuilt",
-						get_rel_name(PG_GETARG_OID(0))),
-				 errhint("A rebuild merges everything; there is nothing to do.")));
+	{
+		ereport(NOTICE,
+				(errmsg("rollup \"%s\" is being rebuilt, which merges everything",
+						get_rel_name(PG_GETARG_OID(0)))));
+		saved = 0;
+	}
 	PG_RETURN_INT64(saved);
 }
 

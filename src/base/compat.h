@@ -12,6 +12,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "nodes/execnodes.h"
 
 #if PG_VERSION_NUM < 140000
 #error "filteropt needs PostgreSQL 14 or later"
@@ -28,6 +29,12 @@ extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
 extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
 extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
 										int nkeys);
+extern bool fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot,
+							CommandId cid, Snapshot snapshot, bool *index_it,
+							bool *summaries);
+extern bool fo_index_summarizes(const IndexInfo *info);
+extern void fo_index_insert_cleanup(Relation index, IndexInfo *info);
+extern bool fo_has_block(Relation relation, BlockNumber block);
 extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

@@ -236,7 +236,7 @@ create_data(const Names *names, const FoLayout *layout)
 	bool		unlogged =
 	get_rel_persistence(layout->base) == RELPERSISTENCE_UNLOGGED;
 
-	fo_rollup_run("CREATE %s TABLE %s (%s) WITH (autovacuum_vacuum_scale_factor = 0.05,"
+	fo_rollup_run("CREATE %s TABLE %s (%s) USING heap WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05,"
 				  " autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
 				  unlogged ? "UNLOGGED" : "", table, fo_rollup_columns_sql(layout));
 	if (layout->ngroups > 0)

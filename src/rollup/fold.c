@@ -54,6 +54,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+PG_FUNCTION_INFO_V1(fo_rollup_row_bound);
+
 /*
  * Entries of the index (or rows of
  * the table) that it passes on its way: old snapshots may hold back dead rows, and
@@ -475,4 +477,11 @@ fo_rollup_fold(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas
 	}
 	end_fold(&fold);
 	return left;
+}
+
+/* filteropt.rollup_row_bound() returns int: rows of a group per committing writer. */
+Datum
+fo_rollup_row_bound(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(FO_FOLD_ROWS + 1);
 }

@@ -103,14 +103,15 @@ COMMENT ON INDEX filteropt.cache_entry_pkey IS 'finds a value by the digest of i
 
 CREATE TABLE filteropt.cache_redis_missed
 (
-	name bytea PRIMARY KEY,
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	name bytea NOT NULL,
 	since timestamptz NOT NULL DEFAULT now()
 );
 REVOKE ALL ON filteropt.cache_redis_missed FROM PUBLIC;
 COMMENT ON TABLE filteropt.cache_redis_missed IS
 	'keys that changed while Redis could not be told: level L2 is not read until they are erased there, by the next writer or worker that finds Redis back';
 COMMENT ON COLUMN filteropt.cache_redis_missed.name IS 'name in Redis, without prefix and run id';
-COMMENT ON INDEX filteropt.cache_redis_missed_pkey IS 'one row a name';
+COMMENT ON INDEX filteropt.cache_redis_missed_pkey IS 'finds the rows of an erasure';
 
 CREATE FUNCTION filteropt.cache_resource_add
 (

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "executor/spi.h"
@@ -39,6 +40,7 @@ typedef struct Change
 	bool		has_value;		/* item.value was kept */
 	SubTransactionId subid;
 	int			previous;		/* change of the same key before this one */
+	FoRedisChange *redis;		/* what Redis gets, NULL: nothing */
 } Change;
 
 /* A resource that this transaction gave a new version. */
@@ -429,6 +431,7 @@ prepare_commit(void)
 		if (!changes[i]->resource.uses[FO_LEVEL_2] || !is_last(changes[i], i) ||
 			changes[i]->key.l1.len > FO_REDIS_MAX_KEY)
 			continue;
+		changes[i]->redis = redis;
 		fo_redis_name(&changes[i]->key, redis);
 		if (changes[i]->item.level == FO_LEVEL_OWN && changes[i]->has_value)
 		{
@@ -460,10 +463,19 @@ publish(void)
 
 	fo_fence_publish(xid);
 	for (int i = 0; i < nchanges; i++)
+	{
 		if (is_last(changes[i], i))
 			publish_l1(changes[i], xid, now);
+		/* its fence in Redis may have covered that of a later commit */
+		if (changes[i]->redis != NULL && !replaces(changes[i]))
+			changes[i]->redis->record = NULL;
+	}
 	if (nredis > 0)
+	{
+		/* Redis must not outlive what it tells, should the server crash */
+		XLogFlush(TransactionIdIsValid(xid) ? XactLastCommitEnd : GetXLogInsertRecPtr());
 		fo_redis_publish(redis_changes, nredis);
+	}
 	for (int i = 0; i < nchanges; i++)
 		fo_claim_done(&changes[i]->key);
 }

@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "cache/cache_internal.h"
+#include "cache/cache_redis.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -394,6 +395,7 @@ fo_cache_expire(PG_FUNCTION_ARGS)
 							  2, types, values, NULL, false, 0);
 		gone += SPI_processed;
 	}
+	fo_redis_thin_missed();
 	SetUserIdAndSecContext(user, context);
 	SPI_finish();
 	PG_RETURN_INT64(gone);

@@ -2,12 +2,17 @@
  * cache_redis.c
  *		Level 2: values in Redis.
  *
- * What may be believed: a record in Redis is the newest committed value, because a
- * transaction puts a fence over it before it commits and replaces its fence, and only
- * that, afterwards.  If Redis cannot be told before the commit, the name goes into the
- * table cache_redis_missed with the same transaction, and nobody here reads Redis
- * until those names were erased.  A transaction that dies in between leaves its fence,
- * which hides the old value for FENCE_MS.
+ * What may be believed: a value in Redis is the newest committed one.  A transaction
+ * puts a fence over it before it commits.  Afterwards it replaces its fence by the
+ * value, or by a tombstone if any other transaction here has been changing the key at
+ * the same time (Redis cannot tell which of them committed last).  A fence of someone
+ * else is left alone: its owner, who came later, will replace it.  A value of someone
+ * else, who finished in between, gives way to a tombstone.
+ *
+ * If Redis cannot be told before the commit, the name goes into the table
+ * cache_redis_missed with the same transaction, and nobody here reads Redis until
+ * those names were erased.  A transaction that dies in between leaves its fence,
+ * which hides the old value for FENCE_MS.  docs/cache.md has all states and moves.
  *
  * Names:	prefix, run id of Redis, database, resource, version, role, key.  Keys longer
  * than FO_REDIS_MAX_KEY are not kept here.  The record repeats the key, and every field
@@ -33,8 +38,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define FENCE_MS		(3600 * 1000)
-#define TOMBSTONE_MS	(600 * 1000)
+#define FENCE_MS		3600000
+#define TOMBSTONE_MS	600000
 
 /* Name of this database, which names in Redis contain. */
 static const char *
@@ -215,6 +220,8 @@ accept(FoCacheKey *key, Snapshot snapshot, const char *bytes, size_t len, FoCach
 	if (record.kind != FO_RECORD_VALUE || record.key_len != key->l1.len ||
 		memcmp(record.key, key->l1.bytes, record.key_len) != 0)
 		return false;
+	if (record.server != GetSystemIdentifier() && !fo_cache_redis_shared)
+		return false;			/* whose changes we would not hear of */
 	item->xid = InvalidTransactionId;
 	item->xid_is_bound = (record.flags & FO_RECORD_BOUND) != 0;
 	if (record.server == GetSystemIdentifier())
@@ -399,18 +406,19 @@ fo_redis_fence(FoRedisChange *changes, int n)
 
 /* Replace our fence by a record, whatever that is. */
 static void
-send_swap(const FoRedisChange *change)
+send_publish(const FoRedisChange *change)
 {
 	char		keep[24];
 	bool		value = change->record != NULL;
 	const char *argv[] = {change->full_name, fence_record,
-		value ? change->record : tombstone_record, keep};
+		value ? change->record : tombstone_record, keep, tombstone_record,
+	CppAsString2(TOMBSTONE_MS)};
 	size_t		len[] = {change->full_len, fence_len, value ? change->record_len
-		: tombstone_len, 0};
+		: tombstone_len, 0, tombstone_len, strlen(CppAsString2(TOMBSTONE_MS))};
 
 	len[3] = snprintf(keep, sizeof(keep), INT64_FORMAT,
 					  value ? change->keep_ms : (int64) TOMBSTONE_MS);
-	fo_redis_script(FO_SCRIPT_SWAP, 4, argv, len);
+	fo_redis_script(FO_SCRIPT_PUBLISH, 6, argv, len);
 }
 
 /*
@@ -428,38 +436,31 @@ fo_redis_publish(FoRedisChange *changes, int n)
 	if (!fo_redis_begin(false))
 		return false;
 	for (int i = 0; i < n; i++)
-		send_swap(&changes[i]);
+		send_publish(&changes[i]);
 	return collect(n);
 }
 
-/* Erase values of names from Redis; true if it was told them all. */
+/*
+ * Erase names from Redis, whatever is there: a fence may be that of a transaction
+ * which is about to replace it by an older value.  True if Redis was told them all.
+ */
 bool
 fo_redis_kill(FoRedisChange *changes, int n)
 {
 	FoRecord	tombstone = new_record(FO_RECORD_TOMBSTONE);
-	char		keep[24];
 	char	   *record;
 	int			record_len;
 
 	if (!fo_redis_begin(false))
 		return false;
 	write_record(&tombstone, &record, &record_len);
-	snprintf(keep, sizeof(keep), "%d", TOMBSTONE_MS);
 	for (int i = 0; i < n; i++)
 	{
 		StringInfoData name;
-		const char *argv[3];
-		size_t		len[3];
 
 		initStringInfo(&name);
 		full_name(&name, changes[i].name, changes[i].name_len);
-		argv[0] = name.data;
-		argv[1] = record;
-		argv[2] = keep;
-		len[0] = name.len;
-		len[1] = record_len;
-		len[2] = strlen(keep);
-		fo_redis_script(FO_SCRIPT_KILL, 3, argv, len);
+		send_set(name.data, name.len, record, record_len, TOMBSTONE_MS);
 	}
 	return collect(n);
 }

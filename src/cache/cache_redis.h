@@ -15,8 +15,7 @@ typedef struct FoRedisChange
 {
 	char	   *name;			/* Redis key, without prefix and run id */
 	int			name_len;
-	char	   *record;			/* what to store, NULL: nothing but the
-								 * tombstone */
+	char	   *record;			/* the value to store, NULL: a tombstone */
 	int			record_len;
 	int64		keep_ms;		/* how long Redis keeps the record */
 	char	   *full_name;		/* with prefix and run id; NULL: Redis was not
@@ -34,8 +33,10 @@ extern bool fo_redis_publish(FoRedisChange *changes, int n);
 extern bool fo_redis_kill(FoRedisChange *changes, int n);
 extern void fo_redis_miss(FoRedisChange *changes, int n);
 extern void fo_redis_missed_again(void);
+extern bool fo_redis_may_miss(void);
 extern int	fo_redis_drain(void);
 extern bool fo_redis_outbox_empty(void);
+extern void fo_redis_thin_missed(void);
 extern void fo_redis_track(int timeout_ms);
 extern void fo_redis_close(void);
 extern const char *fo_redis_state(void);

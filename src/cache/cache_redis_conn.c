@@ -33,17 +33,13 @@
 #define ERROR_EVERY		(10 * USECS_PER_SEC)	/* messages in the log */
 
 static const char *const script_text[FO_SCRIPTS] = {
-	[FO_SCRIPT_SWAP] =
-	"if redis.call('GET', KEYS[1]) == ARGV[1] then"
-	" redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0",
-	[FO_SCRIPT_LEASE] =
+	/* fence, record, ms; tombstone, ms.  86 is FO_RECORD_VALUE. */
+	[FO_SCRIPT_PUBLISH] =
 	"local v = redis.call('GET', KEYS[1])"
-	" if v == false or string.byte(v, 5) == 84 then"
-	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return false end return v",
-	[FO_SCRIPT_KILL] =
-	"local v = redis.call('GET', KEYS[1])"
-	" if v ~= false and string.byte(v, 5) == 86 then"
-	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0"
+	" if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end"
+	" if v and string.byte(v, 5) == 86 then"
+	" redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) end"
+	" return 0"
 };
 
 static redisContext *connection = NULL;
@@ -94,8 +90,7 @@ fo_redis_state(void)
 		return "no shared memory";
 	if (pg_atomic_read_u64(&shared->breaker.open_until) != 0)
 		return "open";
-	return pg_atomic_read_u32(&shared->breaker.missed) && !fo_redis_outbox_empty()
-		? "recovering" : "closed";
+	return fo_redis_outbox_empty() ? "closed" : "recovering";
 }
 
 static int
@@ -367,7 +362,7 @@ fo_redis_begin(bool reading)
 
 	if (!fo_redis_configured() || shared == NULL || !breaker_allows(&shared->breaker))
 		return false;
-	if (reading && pg_atomic_read_u32(&shared->breaker.missed) != 0 && !fo_redis_outbox_empty())
+	if (reading && !fo_redis_outbox_empty())
 		return false;
 	if (!ensure_connection())
 	{
@@ -391,10 +386,10 @@ fo_redis_command(int argc, const char **argv, const size_t *len)
 void
 fo_redis_script(FoRedisScript script, int argc, const char **argv, const size_t *len)
 {
-	const char *all[8] = {"EVALSHA", script_sha[script], "1"};
-	size_t		all_len[8] = {7, 40, 1};
+	const char *all[9] = {"EVALSHA", script_sha[script], "1"};
+	size_t		all_len[9] = {7, 40, 1};
 
-	Assert(argc <= 5);
+	Assert(argc <= 6);
 	for (int i = 0; i < argc; i++)
 	{
 		all[3 + i] = argv[i];

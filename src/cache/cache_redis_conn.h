@@ -12,10 +12,7 @@
 /* Scripts that every connection has loaded. */
 typedef enum FoRedisScript
 {
-	FO_SCRIPT_SWAP,				/* set, if the present value is the expected
-								 * one */
-	FO_SCRIPT_LEASE,			/* get, or leave a lease where nothing is */
-	FO_SCRIPT_KILL,				/* replace a value by a tombstone */
+	FO_SCRIPT_PUBLISH,			/* replace the own fence, or a foreign value */
 	FO_SCRIPTS
 } FoRedisScript;
 

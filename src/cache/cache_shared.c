@@ -59,7 +59,8 @@ shared_init(void *memory, Size size)
 	pg_atomic_init_u64(&shared->breaker.opened, 0);
 	pg_atomic_init_u64(&shared->breaker.errors, 0);
 	/* whether the outbox holds anything is not known before someone looks */
-	pg_atomic_init_u32(&shared->breaker.missed, 1);
+	pg_atomic_init_u64(&shared->breaker.missed, 1);
+	pg_atomic_init_u64(&shared->breaker.settled, 0);
 	pg_atomic_init_u32(&shared->breaker.tracking, 0);
 	pg_atomic_init_u32(&shared->nclaims, 0);
 	for (int i = 0; i < FO_RESOURCE_SLOTS; i++)

@@ -89,7 +89,9 @@ typedef struct FoCacheBreaker
 	pg_atomic_uint32 failures;	/* since the last success */
 	pg_atomic_uint64 opened;	/* times, since start */
 	pg_atomic_uint64 errors;
-	pg_atomic_uint32 missed;	/* changes not told to Redis are in the outbox */
+	pg_atomic_uint64 missed;	/* commits that Redis was not told of */
+	pg_atomic_uint64 settled;	/* so many of them left nothing in the table
+								 * cache_redis_missed; less than missed: look */
 	pg_atomic_uint32 tracking;	/* a worker listens to other servers' changes */
 } FoCacheBreaker;
 

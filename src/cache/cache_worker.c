@@ -165,7 +165,7 @@ work_if_due(TimestampTz *last)
 	TimestampTz now = GetCurrentTimestamp();
 	FoCacheShared *shared = fo_cache_shared();
 	bool		missed = fo_redis_configured() && shared != NULL &&
-		pg_atomic_read_u32(&shared->breaker.missed) != 0;
+		fo_redis_may_miss();
 	bool		expire = fo_cache_expire_ms > 0 &&
 		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000));
 

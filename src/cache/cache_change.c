@@ -19,6 +19,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "executor/spi.h"
@@ -413,6 +414,24 @@ is_last(const Change *change, int number)
 	return last != NULL && last->change == number;
 }
 
+/*
+ * Should the server crash, Redis must not know more than the server then does: what this
+ * transaction has read may have been committed asynchronously.  With an id, flushing
+ * its own commit record does the same, later.
+ */
+static void
+flush_what_was_read(void)
+{
+	XLogRecPtr	end = GetXLogInsertRecPtr();
+
+	/* the next record's place may be behind a page header that is not there yet */
+	if (XLogSegmentOffset(end, wal_segment_size) == SizeOfXLogLongPHD)
+		end -= SizeOfXLogLongPHD;
+	else if (end % XLOG_BLCKSZ == SizeOfXLogShortPHD)
+		end -= SizeOfXLogShortPHD;
+	XLogFlush(end);
+}
+
 /* Before the commit: Redis must not serve the old values any more. */
 static void
 prepare_commit(void)
@@ -449,6 +468,8 @@ prepare_commit(void)
 			fo_redis_drain();
 			PopActiveSnapshot();
 		}
+		if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			flush_what_was_read();
 		fo_redis_fence(redis_changes, nredis);
 	}
 	MemoryContextSwitchTo(old);
@@ -472,8 +493,8 @@ publish(void)
 	}
 	if (nredis > 0)
 	{
-		/* Redis must not outlive what it tells, should the server crash */
-		XLogFlush(TransactionIdIsValid(xid) ? XactLastCommitEnd : GetXLogInsertRecPtr());
+		if (TransactionIdIsValid(xid))
+			XLogFlush(XactLastCommitEnd);
 		fo_redis_publish(redis_changes, nredis);
 	}
 	for (int i = 0; i < nchanges; i++)

@@ -2,6 +2,9 @@
  * cache_resource.c
  *		Resources: the rows of filteropt.cache_resource as the backend knows them.
  *
+ * They are in two tables, cache_resource_own and, for names that this has no row of,
+ * cache_resource_default, which never changes.
+ *
  * Each backend keeps the rows it has used.  A row's config cell in shared memory tells
  * whether it has changed since; a trigger on the table (fo_cache_resource_changed)
  * marks the cell and sends an invalidation of the table besides, which is what a
@@ -30,11 +33,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/* Columns of filteropt.cache_resource, in order. */
+/* Columns of either table, in order. */
 enum
 {
 	COL_ID = 1, COL_NAME, COL_TTL, COL_JITTER, COL_STALE_FOR, COL_NEGATIVE_TTL, COL_MAX_BYTES,
-	COL_OVERSIZE, COL_LEVELS, COL_SCOPE, COL_VERSION
+	COL_OVERSIZE, COL_LEVELS, COL_SCOPE, COL_VERSION, COL_DROPPED
 };
 
 static HTAB *resources = NULL;
@@ -113,7 +116,7 @@ column(HeapTuple tuple, TupleDesc desc, int number)
 	Datum		value = heap_getattr(tuple, number, desc, &isnull);
 
 	if (isnull)
-		elog(ERROR, "column %d of filteropt.cache_resource is null", number);
+		elog(ERROR, "column %d of a cache resource is null", number);
 	return value;
 }
 
@@ -157,17 +160,20 @@ read_row(FoCacheResource *resource, HeapTuple tuple, TupleDesc desc)
 	read_levels(resource, DatumGetArrayTypeP(column(tuple, desc, COL_LEVELS)));
 }
 
-/* Read the row of a resource as it is now, whatever the transaction's snapshot. */
+/*
+ * Take the row of a resource over from one of the tables, as it is now, whatever the
+ * transaction's snapshot.  Says in *has_row whether the table knows the name; false
+ * also if it is marked as dropped.
+ */
 static bool
-load_resource(FoCacheResource *resource)
+read_table(FoCacheResource *resource, Oid relid, bool *has_row)
 {
-	FoCacheShared *shared = fo_cache_shared();
-	Oid			relid = fo_cache_relation("cache_resource");
 	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
 	SysScanDesc scan;
 	ScanKeyData key;
 	HeapTuple	tuple;
-	bool		found;
+	bool		good;
 
 	ScanKeyInit(&key, COL_NAME, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(resource->name));
@@ -175,26 +181,38 @@ load_resource(FoCacheResource *resource)
 	/* no index: the table is small, and read once a change */
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
 	tuple = systable_getnext(scan);
-	found = HeapTupleIsValid(tuple);
-	if (found)
-	{
-		int32		id = DatumGetInt32(column(tuple, RelationGetDescr(rel), COL_ID));
+	*has_row = HeapTupleIsValid(tuple);
+	good = *has_row && !DatumGetBool(column(tuple, desc, COL_DROPPED));
+	if (good)
+		read_row(resource, tuple, desc);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return good;
+}
 
-		if (resource->id != id || resource->slot == 0)
-			resource->slot = fo_cache_slot(id);
+/* Read a resource; false if there is none of its name. */
+static bool
+load_resource(FoCacheResource *resource)
+{
+	FoCacheShared *shared = fo_cache_shared();
+	Oid			own = fo_cache_relation("cache_resource_own");
+	Oid			defaults = fo_cache_relation("cache_resource_default");
+	bool		has_row;
+	bool		found;
+	int32		id;
+
+	resource->id = 0;
+	do
+	{
+		id = resource->id;
+		resource->slot = id == 0 ? 0 : fo_cache_slot(id);
 		/* the cell's state from before the row was read for good */
 		if (shared != NULL)
 			resource->seen = pg_atomic_read_u64(&shared->slot[resource->slot].config.state);
-		systable_endscan(scan);
-		scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-		tuple = systable_getnext(scan);
-		found = HeapTupleIsValid(tuple);
-		if (found)
-			read_row(resource, tuple, RelationGetDescr(rel));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	resource_relid = relid;
+		found = read_table(resource, own, &has_row) ||
+			(!has_row && read_table(resource, defaults, &has_row));
+	} while (found && resource->id != id);
+	resource_relid = own;
 	resource->valid = found;
 	return found;
 }
@@ -297,7 +315,7 @@ fo_resource_expiry(const FoCacheResource *resource, TimestampTz now, Interval *t
 
 PG_FUNCTION_INFO_V1(fo_cache_resource_changed);
 
-/* Row trigger on filteropt.cache_resource: all backends must read the row anew. */
+/* Row trigger on filteropt.cache_resource_own: all backends must read the row anew. */
 Datum
 fo_cache_resource_changed(PG_FUNCTION_ARGS)
 {

@@ -424,7 +424,10 @@ flush_what_was_read(void)
 {
 	XLogRecPtr	end = GetXLogInsertRecPtr();
 
-	/* the next record's place may be behind a page header that is not there yet */
+	/*
+	 * the next record's place may be behind a page header that is not there
+	 * yet
+	 */
 	if (XLogSegmentOffset(end, wal_segment_size) == SizeOfXLogLongPHD)
 		end -= SizeOfXLogLongPHD;
 	else if (end % XLOG_BLCKSZ == SizeOfXLogShortPHD)

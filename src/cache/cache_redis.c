@@ -105,11 +105,11 @@ static void
 pack_value(FoRecord *record, Jsonb *value)
 {
 	char	   *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
-	int			len = strlen(text);
 	char	   *packed;
 	int			packed_len;
+	int			len;
 
-	text = pg_server_to_any(text, len, PG_UTF8);
+	text = pg_server_to_any(text, strlen(text), PG_UTF8);
 
 	len = strlen(text);
 	record->raw_len = record->value_len = len;
@@ -164,16 +164,16 @@ fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *c
 static Jsonb *
 unpack_value(const FoRecord *record)
 {
-	char	   *text = palloc(record->raw_len + 1);
+	char	   *json = palloc(record->raw_len + 1);
 	MemoryContext context = CurrentMemoryContext;
 	Jsonb	   *value = NULL;
 
 	if (!(record->flags & FO_RECORD_PACKED))
-		memcpy(text, record->value, record->raw_len);
-	else if (pglz_decompress(record->value, record->value_len, text, record->raw_len, true) !=
+		memcpy(json, record->value, record->raw_len);
+	else if (pglz_decompress(record->value, record->value_len, json, record->raw_len, true) !=
 			 (int32) record->raw_len)
 		return NULL;
-	text[		record->raw_len] = '\0';
+	json[record->raw_len] = '\0';
 
 	/*
 	 * parsing takes memory only, so an error leaves nothing behind but its
@@ -181,9 +181,8 @@ unpack_value(const FoRecord *record)
 	 */
 	PG_TRY();
 	{
-		text = pg_any_to_server(text, record->raw_len, PG_UTF8);
-
-		value = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+		json = pg_any_to_server(json, record->raw_len, PG_UTF8);
+		value = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
 	}
 	PG_CATCH();
 	{
@@ -412,7 +411,7 @@ send_publish(const FoRedisChange *change)
 	bool		value = change->record != NULL;
 	const char *argv[] = {change->full_name, fence_record,
 		value ? change->record : tombstone_record, keep, tombstone_record,
-	CppAsString2(TOMBSTONE_MS)};
+		CppAsString2(TOMBSTONE_MS)};
 	size_t		len[] = {change->full_len, fence_len, value ? change->record_len
 		: tombstone_len, 0, tombstone_len, strlen(CppAsString2(TOMBSTONE_MS))};
 

@@ -1,6 +1,7 @@
 # Each dangerous interleaving of the Redis protocol, made by a proxy that holds, drops or
 # delays the very command.  docs/cache.md names the moves.  The base table is the oracle:
-# what is cached must equal it, or be missing.
+# what is cached must equal it, or be missing.  Not preloaded, so that no worker erases
+# what was missed before the test looks.
 use strict;
 use warnings FATAL => 'all';
 
@@ -12,7 +13,7 @@ use Test::More;
 
 my $redis = FilteroptRedis->new('held');
 my $proxy = FilteroptRedisProxy->new($redis->socket);
-my $node = FilteroptTest::new_node('held', preload => 1, conf => "
+my $node = FilteroptTest::new_node('held', conf => "
 filteropt.cache_redis = '" . $proxy->socket . "'
 filteropt.cache_redis_timeout = 60000
 filteropt.cache_redis_connect_timeout = 60000

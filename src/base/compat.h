@@ -12,6 +12,8 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 140000
 #error "filteropt needs PostgreSQL 14 or later"
@@ -21,6 +23,13 @@
 #include "varatt.h"
 #endif
 
+/* Is there a snapshot to read toasted values with?  14 tells only of active ones. */
+#if PG_VERSION_NUM >= 150000
+#define fo_has_snapshot() HaveRegisteredOrActiveSnapshot()
+#else
+#define fo_has_snapshot() ActiveSnapshotSet()
+#endif
+
 extern void fo_begin_rows(FunctionCallInfo fcinfo);
 extern bool fo_owns_relation(Oid relation);
 extern Oid	fo_relation_owner(Oid relation);
@@ -28,6 +37,7 @@ extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
 extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
 extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
 										int nkeys);
+extern void fo_send_counted(StringInfo buf, text *value);
 extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

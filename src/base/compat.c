@@ -9,6 +9,7 @@
 #include "access/xlogrecovery.h"
 #endif
 #include "catalog/pg_class.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -104,6 +105,17 @@ fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Append a detoasted text, in the client's encoding, behind its length in bytes. */
+void
+fo_send_counted(StringInfo buf, text *value)
+{
+#if PG_VERSION_NUM >= 170000
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+#else
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), false);
 #endif
 }
 

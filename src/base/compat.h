@@ -12,7 +12,9 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "storage/dsm.h"
+#include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 140000
 #error "filteropt needs PostgreSQL 14 or later"
@@ -45,6 +47,13 @@
 #define FO_BACKEND_NUMBER()		(MyBackendId - 1)
 #endif
 
+/* Is there a snapshot to read toasted values with?  14 tells only of active ones. */
+#if PG_VERSION_NUM >= 150000
+#define fo_has_snapshot() HaveRegisteredOrActiveSnapshot()
+#else
+#define fo_has_snapshot() ActiveSnapshotSet()
+#endif
+
 extern void fo_begin_rows(FunctionCallInfo fcinfo);
 extern void fo_begin_values(FunctionCallInfo fcinfo, Oid type);
 extern uint32 fo_timeline(void);
@@ -54,6 +63,7 @@ extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
 extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
 extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
 										int nkeys);
+extern void fo_send_counted(StringInfo buf, text *value);
 extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

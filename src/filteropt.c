@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "cache/cache.h"
 #include "keyword/keyword.h"
 #include "rollup/rollup.h"
 
@@ -17,6 +18,11 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	/*
+	 * Callbacks at the end of a transaction are called in reverse order: the
+	 * cache looks last, at what the others wrote before the commit as well.
+	 */
+	fo_cache_init();
 	fo_keyword_init();
 	fo_rollup_init();
 }

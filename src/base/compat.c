@@ -4,11 +4,13 @@
  */
 #include "base/compat.h"
 
-#include "access/tableam.h"
+#include "access/xlog.h"
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#endif
 #include "catalog/pg_class.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
@@ -106,6 +108,17 @@ fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/* Append a detoasted text, in the client's encoding, behind its length in bytes. */
+void
+fo_send_counted(StringInfo buf, text *value)
+{
+#if PG_VERSION_NUM >= 170000
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+#else
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), false);
+#endif
+}
+
 /* Call a cast function, which takes one to three arguments. */
 Datum
 fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod)
@@ -117,83 +130,41 @@ fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod)
 	return FunctionCall3(cast, value, Int32GetDatum(typmod), BoolGetDatum(false));
 }
 
-/*
- * Update a row to what the slot holds unless another transaction is changing it or
- * has: then false, without waiting.  *index_it tells whether indexes need entries for
- * the new row, which is false after a heap-only update; *summaries that only those do
- * that summarise blocks (heap-only as well, from 16 on).
- *
- * The heap handles an update that may not wait, but asserts that nobody asks for
- * one; so a server with assertions locks the row first.
- */
-bool
-fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
-				Snapshot snapshot, bool *index_it, bool *summaries)
-{
-	bool		wait = false;
-	LockTupleMode mode;
-	TM_FailureData failure;
-	TM_Result	result;
-#if PG_VERSION_NUM >= 160000
-	TU_UpdateIndexes indexes;
-#else
-	bool		indexes;
-#endif
-
-#ifdef USE_ASSERT_CHECKING
-	TupleTableSlot *old = table_slot_create(relation, NULL);
-
-	result = table_tuple_lock(relation, tid, snapshot, old, cid, LockTupleNoKeyExclusive,
-							  LockWaitSkip, 0, &failure);
-	ExecDropSingleTupleTableSlot(old);
-	if (result != TM_Ok)
-		return false;
-	wait = true;
-#endif
-	result = table_tuple_update(relation, tid, slot, cid, snapshot, InvalidSnapshot, wait,
-								&failure, &mode, &indexes);
-	if (result != TM_Ok)
-		return false;
-#if PG_VERSION_NUM >= 160000
-	*index_it = indexes != TU_None;
-	*summaries = indexes == TU_Summarizing;
-#else
-	*index_it = indexes;
-	*summaries = false;
-#endif
-	return true;
-}
-
-/* Does the index summarise blocks instead of listing rows? */
-bool
-fo_index_summarizes(const IndexInfo *info)
-{
-#if PG_VERSION_NUM >= 160000
-	return info->ii_Summarizing;
-#else
-	return false;
-#endif
-}
-
-/* Release what inserting into the index has kept. */
+/* The same for a function that returns values of one type that is no row type. */
 void
-fo_index_insert_cleanup(Relation index, IndexInfo *info)
+fo_begin_values(FunctionCallInfo fcinfo, Oid type)
 {
-#if PG_VERSION_NUM >= 170000
-	index_insert_cleanup(index, info);
-#endif
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	rsinfo->setDesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(rsinfo->setDesc, 1, "value", type, -1, 0);
+	MemoryContextSwitchTo(old);
 }
 
-/*
- * Is the block within the relation, which the caller has locked?  The size known
- * from earlier holds as a lower bound: truncation takes a lock and discards it.
- */
-bool
-fo_has_block(Relation relation, BlockNumber block)
+/* The timeline that this server writes, or replays as a standby. */
+uint32
+fo_timeline(void)
 {
-	BlockNumber known = RelationGetSmgr(relation)->smgr_cached_nblocks[MAIN_FORKNUM];
+	TimeLineID	timeline;
 
-	if (known != InvalidBlockNumber && block < known)
-		return true;
-	return block < RelationGetNumberOfBlocks(relation);
+	if (RecoveryInProgress())
+	{
+		(void) GetXLogReplayRecPtr(&timeline);
+		return timeline;
+	}
+#if PG_VERSION_NUM >= 150000
+	return GetWALInsertionTimeLine();
+#else
+	return ThisTimeLineID;
+#endif
 }

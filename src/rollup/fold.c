@@ -39,7 +39,7 @@
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "base/compat.h"
+#include "base/compat_write.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "rollup/fold.h"

@@ -25,6 +25,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
@@ -304,7 +305,7 @@ merge_groups(Merge *merge)
 	IndexScanDesc scan;
 	Run			run = {0, true, NULL};
 
-	scan = index_beginscan(merge->data, merge->index, merge->snapshot, 0, 0);
+	scan = fo_index_beginscan(merge->data, merge->index, merge->snapshot, 0);
 	index_rescan(scan, NULL, 0, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
 	{

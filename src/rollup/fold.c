@@ -149,8 +149,10 @@ fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer tid)
 static void
 collect(Fold *fold, HeapTuple row, ItemPointer root)
 {
+	uint16		mask = row->t_data->t_infomask;
+
 	/* Whoever has stamped it is changing it right now, or just has. */
-	if (row->t_data->t_infomask & HEAP_XMAX_INVALID)
+	if ((mask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(mask))
 	{
 		fold->roots[fold->nrows] = *root;
 		fold->rows[fold->nrows++] = row;

@@ -87,4 +87,3 @@ fo_rollup_settle(FoRollup *rollup, FoDelta *sum)
 	}
 	return doubt;
 }
-

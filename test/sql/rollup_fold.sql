@@ -117,4 +117,6 @@ SET filteropt.rollup_fold = off;
 RESET ROLE;
 DROP ROLE rollup_writer;
 DROP VIEW differs, longest;
-DROP TABLE ev CASCADE;
+SELECT filteropt.rollup_drop('st');
+SELECT filteropt.rollup_drop('st_all');
+DROP TABLE ev;

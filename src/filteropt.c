@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "api/api.h"
 #include "keyword/keyword.h"
 #include "rollup/rollup.h"
 
@@ -19,4 +20,5 @@ _PG_init(void)
 {
 	fo_keyword_init();
 	fo_rollup_init();
+	fo_api_init();
 }

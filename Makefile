@@ -56,7 +56,7 @@ override with_llvm = no
 # script, before test/sql: no test may be named like a part.
 REGRESS = $(or $(TESTS),$(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
-ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION = $(or $(TESTS),$(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
 NO_INSTALLCHECK = 1
 

@@ -5,6 +5,7 @@
 #include "base/compat.h"
 
 #include "catalog/pg_class.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -114,6 +115,17 @@ fo_attribute_not_null(TupleDesc desc, AttrNumber attnum)
 	return TupleDescCompactAttr(desc, attnum - 1)->attnullability == ATTNULLABLE_VALID;
 #else
 	return TupleDescAttr(desc, attnum - 1)->attnotnull;
+#endif
+}
+
+/* Append a detoasted text, in the client's encoding, behind its length in bytes. */
+void
+fo_send_counted(StringInfo buf, text *value)
+{
+#if PG_VERSION_NUM >= 170000
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+#else
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), false);
 #endif
 }
 

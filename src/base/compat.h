@@ -12,6 +12,8 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 140000
 #error "filteropt needs PostgreSQL 14 or later"
@@ -19,6 +21,13 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/* Is there a snapshot to read toasted values with?  14 tells only of active ones. */
+#if PG_VERSION_NUM >= 150000
+#define fo_has_snapshot() HaveRegisteredOrActiveSnapshot()
+#else
+#define fo_has_snapshot() ActiveSnapshotSet()
 #endif
 
 extern void fo_begin_rows(FunctionCallInfo fcinfo);
@@ -29,6 +38,7 @@ extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple,
 extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
 										int nkeys);
 extern bool fo_attribute_not_null(TupleDesc desc, AttrNumber attnum);
+extern void fo_send_counted(StringInfo buf, text *value);
 extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 
 #endif							/* FO_COMPAT_H */

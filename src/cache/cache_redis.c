@@ -289,7 +289,7 @@ take_replies(FoCacheKey **keys, int n, Snapshot snapshot, redisReply *reply, FoC
 		redisReply *one = reply->element[i];
 
 		if (one->type == REDIS_REPLY_STRING && accept_answer(keys[i], snapshot, one->str, one->len,
-													  &items[i]))
+															 &items[i]))
 			continue;
 		items[i].level = FO_LEVEL_NONE;
 		fo_cache_count(keys[i]->resource, FO_COUNT_L2_MISSES);

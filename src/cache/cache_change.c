@@ -478,6 +478,15 @@ prepare_commit(void)
 	MemoryContextSwitchTo(old);
 }
 
+/* Count the values that Redis got. */
+static void
+count_redis_puts(void)
+{
+	for (int i = 0; i < nchanges; i++)
+		if (changes[i]->redis != NULL && changes[i]->redis->record != NULL)
+			fo_cache_count(&changes[i]->resource, FO_COUNT_L2_PUTS);
+}
+
 /* After the commit, which nobody has been told of: no errors may be raised here. */
 static void
 publish(void)
@@ -498,7 +507,8 @@ publish(void)
 	{
 		if (TransactionIdIsValid(xid))
 			XLogFlush(XactLastCommitEnd);
-		fo_redis_publish(redis_changes, nredis);
+		if (fo_redis_publish(redis_changes, nredis))
+			count_redis_puts();
 	}
 	for (int i = 0; i < nchanges; i++)
 		fo_claim_done(&changes[i]->key);

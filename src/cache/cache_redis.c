@@ -89,7 +89,7 @@ write_record(const FoRecord *record, char **to, int *len)
 	fo_record_write(record, *to);
 }
 
-/* A number that no other fence or lease has. */
+/* A number that no other fence has. */
 static uint64
 new_nonce(void)
 {

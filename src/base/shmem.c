@@ -191,7 +191,6 @@ fo_shmem_attach(FoShmemRegion *region)
 	}
 	PG_END_TRY();
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
 	CurrentResourceOwner = old_owner;
 	ResourceOwnerDelete(owner);

@@ -517,6 +517,11 @@ publish(void)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	if (likely(nchanges == 0 && !fo_fence_any()))
+	{
+		end_list();
+		return;
+	}
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -533,12 +538,11 @@ at_transaction_end(XactEvent event, void *arg)
 			end_list();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (fo_fence_any())
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot PREPARE a transaction that has changed the filteropt "
-								"cache"),
-						 errhint("Change the cache before or after the prepared transaction.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed the filteropt "
+							"cache"),
+					 errhint("Change the cache before or after the prepared transaction.")));
 			break;
 		default:
 			break;

@@ -10,9 +10,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $operations = $ENV{SOAK_OPERATIONS} // 40_000;
-my $rounds = 10;
 my $sessions = 2;
-my $per_round = int($operations / $rounds / $sessions / 8);
+my $per_round = 250;
+my $rounds = int($operations / $sessions / $per_round / 8);
+$rounds = 5 if $rounds < 5;
 my $redis = FilteroptRedis->new('soak', '--maxmemory', '64mb', '--maxmemory-policy', 'volatile-lru');
 my $node = FilteroptTest::new_node('soak', preload => 1, conf => "
 filteropt.cache_redis = '" . $redis->socket . "'

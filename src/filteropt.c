@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "api/api.h"
 #include "cache/cache.h"
 #include "keyword/keyword.h"
 #include "rollup/rollup.h"
@@ -25,4 +26,5 @@ _PG_init(void)
 	fo_cache_init();
 	fo_keyword_init();
 	fo_rollup_init();
+	fo_api_init();
 }

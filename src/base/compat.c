@@ -108,6 +108,20 @@ fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/*
+ * Can no row have a null in this column?  From 18 on a constraint may not have
+ * been validated for the rows that were there before it.
+ */
+bool
+fo_attribute_not_null(TupleDesc desc, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescCompactAttr(desc, attnum - 1)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(desc, attnum - 1)->attnotnull;
+#endif
+}
+
 /* Append a detoasted text, in the client's encoding, behind its length in bytes. */
 void
 fo_send_counted(StringInfo buf, text *value)

@@ -63,6 +63,7 @@ extern TransactionId fo_slot_inserter(TupleTableSlot *slot);
 extern bool fo_heap_fetch(Relation relation, Snapshot snapshot, HeapTuple tuple, Buffer *buffer);
 extern IndexScanDesc fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
 										int nkeys);
+extern bool fo_attribute_not_null(TupleDesc desc, AttrNumber attnum);
 extern void fo_send_counted(StringInfo buf, text *value);
 extern Datum fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod);
 

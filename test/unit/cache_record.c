@@ -27,7 +27,7 @@ sample(char kind)
 {
 	FoRecord	record = {.kind = kind, .server = UINT64_C(0xfedcba9876543210),
 		.timeline = 7, .xid = UINT32_MAX, .nonce = UINT64_C(0x0123456789abcdef),
-	.created = -5, .expires = INT64_MAX, .stale_until = INT64_MIN};
+		.created = -5, .expires = INT64_MAX, .stale_until = INT64_MIN};
 
 	record.key = "k\0y";
 	record.key_len = 3;

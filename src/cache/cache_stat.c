@@ -16,7 +16,10 @@
 
 PG_FUNCTION_INFO_V1(fo_cache_counters);
 
-/* cache_counters() returns setof (resource id, counters..., L1 entries, bytes, evictions, recent hits, look-ups) */
+/*
+ * cache_counters() returns setof (resource id, counters..., L1 entries, bytes,
+ * evictions, recent hits, look-ups)
+ */
 Datum
 fo_cache_counters(PG_FUNCTION_ARGS)
 {

@@ -25,6 +25,10 @@ typedef struct FoSieve
 	uint8_t		rows[2][256];
 	uint64_t	few;			/* 1: the upper half of each table is as the
 								 * lower one */
+	uint64_t	narrow_rows;	/* 16, 64, 128 or 256 */
+	uint8_t		narrow[512];	/* for kernels that look up 16 bytes at a
+								 * time: two tables of so many rows, or three
+								 * of 16 */
 } FoSieve;
 
 /* What was met in a text: the bits of all positions, ored. */
@@ -88,8 +92,12 @@ typedef struct FoKernel
 	 * out, which has room for 16 more than there are; returns how many.
 	 */
 	size_t		(*positions) (const uint64_t *bits, size_t n, uint32_t *out);
+
+	/* Are sieves looked up in their narrow tables? */
+	bool		narrow;
 } FoKernel;
 
+extern void fo_sieve_begin(FoSieve *sieve, uint32_t npatterns, bool words);
 extern void fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len);
 extern const FoKernel *fo_kernel(void);
 extern const FoKernel *fo_kernel_named(const char *name);

@@ -31,9 +31,6 @@
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
 
-/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
-#define FEW_PATTERNS 150
-
 /*
  * Number of grams up to which it pays to look for them before folding: more of
  * them are found in nearly every text, one way or another.
@@ -330,8 +327,7 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 		return;
 	class->sieve = take(layout, sizeof(FoSieve));
 	sieve = (FoSieve *) (layout->block + class->sieve);
-	memset(sieve, 0, sizeof(*sieve));
-	sieve->few = class->npatterns <= FEW_PATTERNS;
+	fo_sieve_begin(sieve, class->npatterns, c == FO_CLASS_TOKEN);
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		if (drafts[i].class == c)

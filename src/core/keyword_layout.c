@@ -15,6 +15,8 @@
  */
 #include "core/keyword_layout.h"
 
+#include "core/keyword_probe.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,11 +222,12 @@ fill_bitmap(Layout *layout, const FoDraft *draft, int c, const FoClass *class)
 	memset(bitmap, 0, (size_t) 1 << (64 - class->bitmap_shift - 3));
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		uint64_t	bit = patterns[i].key * class->multiplier >> class->bitmap_shift;
+		uint64_t	hash = patterns[i].key * class->multiplier;
 
 		poll_at(layout->builder, i);
 		if (patterns[i].class == c)
-			bitmap[bit / 64] |= UINT64_C(1) << bit % 64;
+			bitmap[fo_bitmap_word(class, hash)] |= UINT64_C(1) << fo_first_bit(class, hash) |
+				UINT64_C(1) << fo_second_bit(class, hash);
 	}
 }
 

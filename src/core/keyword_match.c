@@ -23,8 +23,10 @@
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
-#define MANY_KEYWORDS 4000		/* one of them occurs in most texts */
-#define FIRST_PART 448			/* at least CONTEXT and 64 more */
+#define MANY_KEYWORDS 4000		/* one of them occurs in most texts ... */
+#define FIRST_HIT 4000000		/* ... about so many bytes by so many keywords
+								 * from the beginning */
+#define PART_GROWTH 4
 
 /* No character is folded to more than this many times its bytes. */
 #define MAX_EXPANSION 12
@@ -132,6 +134,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->to = 0;
 	scan->started = false;
 	scan->one = false;
+	scan->part = FIRST_HIT / (set->nkeywords + 1) / 64 * 64 + 64;
 	scan->allowed_until = 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
 	scan->offsets = offsets || (evasion && len > scan->limit / MAX_EXPANSION);
@@ -168,17 +171,20 @@ begin_text(const FoScan *scan)
 }
 
 /*
- * Limit of the first window.  When one hit is enough and there are keywords
- * enough for one to be likely, the beginning of the text is looked at first.
+ * Limit of the next window.  When one hit is enough and there are keywords
+ * enough for one to be likely, the first windows are small.
  */
 static uint32_t
-first_limit(const FoScan *scan)
+next_limit(FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
+	uint32_t	limit = scan->from + scan->part + lookahead(set);
 
-	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION)
+	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION ||
+		limit >= scan->limit)
 		return scan->limit;
-	return FIRST_PART + lookahead(set);
+	scan->part *= PART_GROWTH;
+	return limit;
 }
 
 /* Fold the next window; false when the text has been looked through. */
@@ -186,23 +192,24 @@ bool
 fo_scan_next(FoScan *scan)
 {
 	FoText	   *text = &scan->matcher->text;
-	bool		first = !scan->started;
 
-	if (!first)
+	if (scan->started)
 	{
+		uint32_t	kept = scan->to < CONTEXT ? scan->to : CONTEXT;
+
 		if (scan->to == text->len)
 			return false;
 		scan->matcher->poll();
-		fo_boundary_carry(text, scan->to - CONTEXT);
-		fo_fold_drop(text, scan->to - CONTEXT);
-		scan->from = CONTEXT;
+		fo_boundary_carry(text, scan->to - kept);
+		fo_fold_drop(text, scan->to - kept);
+		scan->from = kept;
 	}
 	else if (text_absent(scan))
 		return false;
 	else
 		begin_text(scan);
 	scan->started = true;
-	fo_fold_fill(&scan->fold, text, first ? first_limit(scan) : scan->limit);
+	fo_fold_fill(&scan->fold, text, next_limit(scan));
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;

@@ -51,7 +51,9 @@ typedef struct FoScan
 	FoMatcher  *matcher;
 	const FoKeywordSet *set;
 	FoFold		fold;
-	uint32_t	limit;			/* bytes of a window */
+	uint32_t	limit;			/* bytes of a window, at most */
+	uint32_t	part;			/* bytes that the next one is for, if it is
+								 * small */
 	uint32_t	from;			/* hits of this window begin here ... */
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;

@@ -38,7 +38,7 @@ typedef struct Work
 	const FoField *field;
 } Work;
 
-/* Is the bit of a hash set in the bitmap of the class? */
+/* Are the bits of a hash set in the bitmap of the class? */
 static inline bool
 may_occur(const Work *work, uint64_t hash)
 {

@@ -14,7 +14,7 @@
 #include "core/kernel.h"
 #include "core/unicode.h"
 
-#define FO_KEYWORD_MAGIC	0x46004B01	/* the last byte is the format version */
+#define FO_KEYWORD_MAGIC	0x46004B02	/* the last byte is the format version */
 #define FO_KEYWORD_MAX_CHARS 1000
 #define FO_KEYWORD_MAX_COUNT 10000000
 #define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF /* limit of a varlena */

@@ -310,6 +310,7 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		*to = drafts[i].pattern;
 		to->at += drafts[i].in_source ? layout->set->sources : layout->folded;
 		to->parent = FO_NO_PATTERN;
+		to->next = fo_next_bytes(bytes_of(layout, &drafts[i]) + c, to->len - c);
 	}
 	for (uint32_t b = 0; b < class->nbuckets; b++)
 	{

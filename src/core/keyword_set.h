@@ -69,6 +69,8 @@ typedef struct FoPattern
 	uint32_t	keyword;		/* number in set order, from 0 */
 	uint32_t	parent;			/* longest pattern of the bucket that begins
 								 * this one */
+	uint32_t	next;			/* the bytes behind the gram, or those of the
+								 * token: see fo_next_bytes */
 	uint16_t	len;			/* bytes */
 	uint8_t		flags;			/* FO_PATTERN_* */
 	uint8_t		unused;
@@ -172,6 +174,18 @@ fo_load32(const uint8_t *p)
 	v = __builtin_bswap32(v);
 #endif
 	return v;
+}
+
+/*
+ * The four bytes at p as a number that sorts like them; those from number n
+ * on (n may be negative or large) count as zero.
+ */
+static inline uint32_t
+fo_next_bytes(const uint8_t *p, int n)
+{
+	uint32_t	v = __builtin_bswap32(fo_load32(p));
+
+	return n >= 4 ? v : n <= 0 ? 0 : v & ~(UINT32_MAX >> 8 * n);
 }
 
 static inline uint64_t

@@ -43,6 +43,7 @@ typedef struct FoMatcher
 	uint32_t   *offsets;		/* four arrays of room; NULL until needed */
 	FoMatches	allowed;		/* of the window */
 	FoMatches	found;			/* of fo_keyword_occurs */
+	uint32_t	steps;			/* since the beginning, for poll */
 } FoMatcher;
 
 /* A text being looked through, window by window. */

@@ -110,7 +110,6 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 {
 	uint32_t	first = lo;
 	uint32_t	end = hi;
-	uint32_t	tried = 0;
 	bool		sure = false;
 
 	if (hi - lo <= LINEAR_BUCKET)
@@ -136,8 +135,11 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 		return false;
 	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
 	{
-		/* The spellings of one word, which all fold to the same, can be many. */
-		if (++tried % POLL_EVERY == 0)
+		/*
+		 * There can be many: spellings of one word that all fold to the same,
+		 * or parts of one another at every position.
+		 */
+		if (++*work->field->tried % POLL_EVERY == 0)
 			work->field->poll();
 		sure = sure || same_bytes(work, &work->patterns[i], at);
 		if (sure && report(work, &work->patterns[i], at))

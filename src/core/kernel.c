@@ -10,6 +10,9 @@
  * patterns, 15 % for 1 000.  (The idea of a filter in registers is that of
  * Teddy, Wang et al., "Hyperscan", NSDI 2019, which groups patterns by nibbles
  * instead; hashing lets ten times as many patterns in.)
+ *
+ * Processors that permute 16 bytes only do the same with smaller tables, and with
+ * a hash that multiplies numbers of 16 bits: kernel_sieve.h.
  */
 #include "core/kernel_variants.h"
 
@@ -59,9 +62,9 @@ fo_regular_portable(const uint8_t *src, size_t n)
 	return regular;
 }
 
-static size_t
-fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
-			  bool lower, bool collapse, bool space_before)
+size_t
+fo_fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
+				 bool lower, bool collapse, bool space_before)
 {
 	size_t		i = 0;
 
@@ -90,8 +93,8 @@ fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
 	return i;
 }
 
-static void
-classify_portable(const uint8_t *buf, size_t len, const uint64_t *nonword, uint64_t *words)
+void
+fo_classify_portable(const uint8_t *buf, size_t len, const uint64_t *nonword, uint64_t *words)
 {
 	for (size_t at = 0; at < len; at += 64)
 	{
@@ -124,7 +127,7 @@ fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out)
 }
 
 static const FoKernel portable = {
-	"portable", fo_regular_portable, fold_portable, classify_portable, NULL, NULL, NULL,
+	"portable", fo_regular_portable, fo_fold_portable, fo_classify_portable, NULL, NULL, NULL,
 	fo_positions_portable, false
 };
 
@@ -183,18 +186,33 @@ add_narrow(FoSieve *sieve, const uint8_t c[FO_SIEVE_LETTERS])
 }
 
 /*
- * Empty a sieve for so many patterns.  Only few positions of a text begin words,
- * so that it pays less to keep them apart.
+ * Rows of the narrow tables of a sieve for so many patterns.  Only few positions
+ * of a text begin words, so that it pays less to tell them apart.
  */
+uint32_t
+fo_sieve_rows(uint32_t npatterns, bool words)
+{
+	if (npatterns <= VERY_FEW_PATTERNS)
+		return 16;
+	return (npatterns <= FEW_PATTERNS ? 128 : 256) / (words ? 2 : 1);
+}
+
+/* Bytes of a sieve with so many rows in its narrow tables. */
+size_t
+fo_sieve_size(uint64_t narrow_rows)
+{
+	return offsetof(FoSieve, narrow) + (narrow_rows == 16 ? 48 : 2 * narrow_rows);
+}
+
+/* Empty a sieve for so many patterns. */
 void
 fo_sieve_begin(FoSieve *sieve, uint32_t npatterns, bool words)
 {
-	memset(sieve, 0, sizeof(*sieve));
+	uint32_t	rows = fo_sieve_rows(npatterns, words);
+
+	memset(sieve, 0, fo_sieve_size(rows));
 	sieve->few = npatterns <= FEW_PATTERNS;
-	if (npatterns <= VERY_FEW_PATTERNS)
-		sieve->narrow_rows = 16;
-	else
-		sieve->narrow_rows = (npatterns <= FEW_PATTERNS ? 128 : 256) / (words ? 2 : 1);
+	sieve->narrow_rows = rows;
 }
 
 /*
@@ -238,7 +256,7 @@ has_vbmi(void)
 #endif
 
 /*
- * The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL
+ * The kernel of that name ("portable", "neon", "avx2", "avx512", "avx512vbmi"), or NULL
  * if it cannot run here.
  */
 const FoKernel *
@@ -252,6 +270,10 @@ fo_kernel_named(const char *name)
 	if (strcmp(name, "avx2") == 0)
 		return has_avx2() ? &fo_kernel_avx2 : NULL;
 #endif
+#ifdef FO_KERNEL_NEON
+	if (strcmp(name, "neon") == 0)
+		return &fo_kernel_neon;
+#endif
 	return strcmp(name, "portable") == 0 ? &portable : NULL;
 }
 
@@ -259,10 +281,10 @@ fo_kernel_named(const char *name)
 const FoKernel *
 fo_kernel(void)
 {
-	static const char *const names[] = {"avx512vbmi", "avx512", "avx2"};
+	static const char *const names[] = {"avx512vbmi", "avx512", "avx2", "neon"};
 	static const FoKernel *chosen = NULL;
 
-	for (int i = 0; chosen == NULL && i < 3; i++)
+	for (int i = 0; chosen == NULL && i < 4; i++)
 		chosen = fo_kernel_named(names[i]);
 	if (chosen == NULL)
 		chosen = &portable;

@@ -18,7 +18,8 @@ typedef uint8_t V64 __attribute__((vector_size(64)));
 	((V64) _mm512_mask_blend_epi8(_mm512_movepi8_mask(_mm512_slli_epi16((__m512i) (v), 7 - (n))), \
 								  (__m512i) (a), (__m512i) (b)))
 #define V_AHEAD(a, b, n) \
-	((V64) _mm512_alignr_epi8(_mm512_alignr_epi64((__m512i) (b), (__m512i) (a), 2), (__m512i) (a), n))
+	((V64) _mm512_alignr_epi8(_mm512_alignr_epi64((__m512i) (b), (__m512i) (a), 2), \
+							  (__m512i) (a), n))
 #define V_TOP_BITS(v) ((uint64_t) _mm512_movepi8_mask((__m512i) (v)))
 
 #include "core/kernel_sieve.h"

@@ -42,40 +42,48 @@ typedef uint16_t V16 __attribute__((vector_size(sizeof(V))));
  * Constants are loaded as wide as they are used: the compiler would make them of
  * smaller ones each time.
  */
-#define REPEATED(...) {__VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__}
+#define FOUR_TIMES(...) __VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__
 
 /* Powers of two, by a number of which the lower three bits count. */
-static const uint8_t powers[64] =
-REPEATED(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
+static const uint8_t powers[64] = {
+	FOUR_TIMES(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128)
+};
 
 /*
  * Which characters of ASCII are letters or digits: those for which what the two
  * halves of their bytes select has a bit in common.  Bit 0 is for digits, bits 1
  * and 2 are for letters up to o and from p on.
  */
-static const uint8_t word_lower[64] = REPEATED(5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 2, 2, 2, 2, 2);
-static const uint8_t word_upper[64] = REPEATED(0, 0, 0, 1, 2, 4, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0);
+static const uint8_t word_lower[64] = {
+	FOUR_TIMES(5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 2, 2, 2, 2, 2)
+};
+static const uint8_t word_upper[64] = {
+	FOUR_TIMES(0, 0, 0, 1, 2, 4, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0)
+};
 
-/* Bit 5 of all bytes, to be blind to case, and of none behind. */
-static const uint8_t blinds[STEP + PADDED] = {[0 ... STEP - 1] = 0x20};
+/* Bit 5 of bytes that are there, to be blind to case, and of none behind them. */
+#define BLINDS 128
+static const uint8_t blinds[BLINDS + PADDED] = {
+	FOUR_TIMES(FOUR_TIMES(0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20))
+};
 
 /* The rows that bytes number, of n, which is a power of two. */
-V_INLINE V
+V_INLINE	V
 rows_at(const uint8_t *rows, V at, int n)
 {
 	V			row[16];
 
 	UNROLLED
-	for (int i = 0; i < n / 16; i++)
+		for (int i = 0; i < n / 16; i++)
 		row[i] = V_LOOKUP(V_TABLE(rows + 16 * i), at & 15);
 	UNROLLED
-	for (int i = 0; i < n / 32; i++)
+		for (int i = 0; i < n / 32; i++)
 		row[i] = V_CHOOSE(at, 4, row[2 * i], row[2 * i + 1]);
 	UNROLLED
-	for (int i = 0; i < n / 64; i++)
+		for (int i = 0; i < n / 64; i++)
 		row[i] = V_CHOOSE(at, 5, row[2 * i], row[2 * i + 1]);
 	UNROLLED
-	for (int i = 0; i < n / 128; i++)
+		for (int i = 0; i < n / 128; i++)
 		row[i] = V_CHOOSE(at, 6, row[2 * i], row[2 * i + 1]);
 	return n < 256 ? row[0] : V_CHOOSE(at, 7, row[0], row[1]);
 }
@@ -99,7 +107,8 @@ pass(const FoSieve *sieve, V even, V even2, V odd, V odd2, int n)
 
 	/* Load large tables anew each time: there is no room to keep them. */
 	if (n > 16)
-		__asm__ volatile("" : : : "memory");
+		__asm__ volatile ("":::"memory");
+
 	if (n == 16)
 	{
 		found1 = rows_at(rows, high, n) & rows_at(rows + 16, high >> 4, n);
@@ -125,7 +134,7 @@ pad(const uint8_t *p, size_t n, uint8_t *copy)
 	V			zeros = {0};
 
 	UNROLLED
-	for (size_t i = 0; i < PADDED; i += V_SIZE)
+		for (size_t i = 0; i < PADDED; i += V_SIZE)
 		memcpy(copy + i, &zeros, V_SIZE);
 	if (n < V_SIZE)
 		memcpy(copy, p, n);
@@ -137,7 +146,10 @@ pad(const uint8_t *p, size_t n, uint8_t *copy)
 	}
 }
 
-/* In which of the 64 bytes at p does a character of several bytes begin?  Notes whether any is over 127. */
+/*
+ * In which of the 64 bytes at p does a character of several bytes begin?  Sets
+ * *high if any byte is over 127.
+ */
 V_INLINE uint64_t
 lead_bits(const uint8_t *p, uint64_t *high)
 {
@@ -145,13 +157,13 @@ lead_bits(const uint8_t *p, uint64_t *high)
 	uint64_t	bits = 0;
 
 	UNROLLED
-	for (size_t i = V_SIZE; i < 64; i += V_SIZE)
+		for (size_t i = V_SIZE; i < 64; i += V_SIZE)
 		any |= V_LOAD(p + i);
 	if (V_TOP_BITS(any) == 0)
 		return 0;
 	*high = 1;
 	UNROLLED
-	for (size_t i = 0; i < 64; i += V_SIZE)
+		for (size_t i = 0; i < 64; i += V_SIZE)
 		bits |= V_TOP_BITS((V) (V_LOAD(p + i) >= 0xC0)) << i;
 	return bits;
 }
@@ -166,7 +178,7 @@ pass_grams(const FoSieve *sieve, const uint8_t *p, const uint8_t *blind, V kept,
 	uint64_t	bits = 0;
 
 	UNROLLED
-	for (size_t i = 0; i < 64; i += V_SIZE)
+		for (size_t i = 0; i < 64; i += V_SIZE)
 	{
 		V			even = V_LOAD(p + i) | V_LOAD(blind + i);
 		V			odd = V_LOAD(p + i + 1) | V_LOAD(blind + i + 1);
@@ -182,7 +194,8 @@ V_INLINE FoSifted
 sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 			uint64_t *out, uint64_t *leads, int n)
 {
-	V			kept = (V) ((V16) {0} + (uint16_t) (letters > 3 ? 0xFFFF : 0x00FF));
+	uint16_t	both = letters == 3 ? 0x00FF : 0xFFFF;
+	V			kept = (V) ((V16) {0} + both);
 	uint8_t		copy[PADDED];
 	FoSifted	all = {0, 0};
 	size_t		at = 0;
@@ -197,7 +210,7 @@ sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 		pad(buf + at, len - at, copy);
 	for (const uint8_t *p = copy; at < len; p += 64, at += 64)
 	{
-		const uint8_t *blind = blinds + STEP - (len - at);
+		const uint8_t *blind = blinds + BLINDS - (len - at);
 
 		out[at / 64] = first_bits(len - at) & pass_grams(sieve, p, blind, kept, n);
 		leads[at / 64] = lead_bits(p, &all.high);
@@ -207,7 +220,7 @@ sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 }
 
 /* 0xFF for each bit of the bytes of 64 bits from number i on that is set. */
-V_INLINE V
+V_INLINE	V
 spread_bits(uint64_t bits, size_t i)
 {
 	static const uint8_t eighths[64] = {
@@ -227,7 +240,7 @@ spread_bits(uint64_t bits, size_t i)
  * What bytes count as in a word: letters and digits with bit 5 set, others as
  * zero.  Those over 127 count as letters when whole is set.
  */
-V_INLINE V
+V_INLINE	V
 word_letters(V v, bool whole)
 {
 	V			none = (V) ((V_LOOKUP(V_LOAD(word_lower), v & 15) &
@@ -272,7 +285,7 @@ typedef struct Walk
 } Walk;
 
 /* The letters of the bytes at p, of which number at is the first. */
-V_INLINE V
+V_INLINE	V
 letters_at(const Walk *walk, const uint8_t *p, size_t at)
 {
 	V			v = V_LOAD(p);
@@ -290,7 +303,7 @@ walk_on(Walk *walk, const uint8_t *p, size_t at, size_t rest, int n)
 	uint64_t	candidates = 0;
 
 	UNROLLED
-	for (size_t i = 0; i < 64; i += V_SIZE)
+		for (size_t i = 0; i < 64; i += V_SIZE)
 	{
 		uint64_t	here;
 		V			next = {0};

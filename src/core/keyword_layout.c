@@ -329,7 +329,8 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 
 	if (class->npatterns > SIEVE_MAX_PATTERNS || c == FO_CLASS_GRAM1 || c == FO_CLASS_GRAM2)
 		return;
-	class->sieve = take(layout, sizeof(FoSieve));
+	class->sieve = take(layout, fo_sieve_size(fo_sieve_rows(class->npatterns,
+															c == FO_CLASS_TOKEN)));
 	sieve = (FoSieve *) (layout->block + class->sieve);
 	fo_sieve_begin(sieve, class->npatterns, c == FO_CLASS_TOKEN);
 	for (size_t i = 0; i < draft->patterns.used; i++)

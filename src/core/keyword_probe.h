@@ -16,7 +16,7 @@ fo_bitmap_word(const FoClass *class, uint64_t hash)
 	return hash >> class->bitmap_shift >> 6;
 }
 
-/* The numbers of the two bits of a hash in it: the first one's in the lower six bits, as in a shift. */
+/* The numbers of the two bits of a hash in that word. */
 static inline uint64_t
 fo_first_bit(const FoClass *class, uint64_t hash)
 {

@@ -213,6 +213,7 @@ random_sieve(FxRandom *random, FoSieve *sieve)
 {
 	static const uint32_t sizes[] = {1, 100, 1000};
 
+	memset(sieve, 0, sizeof(*sieve));
 	fo_sieve_begin(sieve, sizes[fx_random(random, 3)], fx_random(random, 2));
 	for (int k = 0; k < 2; k++)
 	{

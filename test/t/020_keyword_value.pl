@@ -190,7 +190,7 @@ for my $what (sort keys %patch)
 }
 my %path = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_filepath('old_$_')") } keys %patch;
 $node->stop;
-my $magic = "\x01\x4b\x00\x46";
+my $magic = "\x02\x4b\x00\x46";
 for my $what (sort keys %patch)
 {
 	my $file = $node->data_dir . "/$path{$what}";

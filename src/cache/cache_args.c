@@ -18,9 +18,12 @@
 void
 fo_query_args(FunctionCallInfo fcinfo, int first, FoQueryArgs *args)
 {
-	bool	   *nulls;
+	bool	   *nulls = NULL;
 
-	args->n = extract_variadic_args(fcinfo, first, true, &args->values, &args->types, &nulls);
+	args->n = 0;
+	/* The server's function asserts that there is one. */
+	if (PG_NARGS() > first)
+		args->n = extract_variadic_args(fcinfo, first, true, &args->values, &args->types, &nulls);
 	if (args->n < 0)
 		args->n = 0;
 	args->nulls = palloc(args->n + 1);

@@ -232,7 +232,7 @@ read_children(Embedding *embedding)
 	embedding->first = palloc0(sizeof(uint64) * (embedding->nkeys + 2));
 	if (embedding->nkeys == 0)
 		return;
-	embedding->nrows = fo_page_run(request, statement(embedding, arg), 0);
+	embedding->nrows = fo_sql_run(statement(embedding, arg), &request->args, 0);
 	embedding->rows = SPI_tuptable->vals;
 	embedding->desc = SPI_tuptable->tupdesc;
 	for (int key = 1; key <= embedding->nkeys + 1; key++)

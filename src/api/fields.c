@@ -7,9 +7,9 @@
  * the list of names is known when planning (a literal, or a parameter of a plan
  * made for its values) and the row is that of a relation in FROM,
  *		fields(t, '{id,title}')  becomes  fields_of('{id,title}', t.id, t.title)
- * which reads these two columns alone.  A row that an outer join may leave out is
- * null as a whole; its columns would be an object of nulls.  Such calls are left as
- * they are.
+ * which reads these two columns alone.  A row that an outer join or a grouping set may
+ * leave out, or that RETURNING has no old or new version of, is null as a whole; its
+ * columns would be an object of nulls.  Such calls are left as they are.
  */
 #include "postgres.h"
 
@@ -306,6 +306,7 @@ is_plain_row(PlannerInfo *root, Node *row)
 	if (IsA(row, RowExpr))
 		return true;
 	if (!IsA(row, Var) || var->varattno != 0 || var->varlevelsup != 0 ||
+		var->varno == root->parse->resultRelation || root->parse->groupingSets != NIL ||
 		has_outer_join(root->parse))
 		return false;
 	rte = rt_fetch(var->varno, root->parse->rtable);

@@ -177,19 +177,6 @@ fo_page_statements(FoPageRequest *request, const FoPagePlace *place, bool backwa
 	return ranges;
 }
 
-/* Run a statement with the request's parameters; SPI must be connected.  Returns its rows. */
-uint64
-fo_page_run(FoPageRequest *request, const char *sql, int limit)
-{
-	FoSqlArgs  *args = &request->args;
-	int			result = SPI_execute_plan(fo_sql_plan(sql, args), args->values, args->nulls, true,
-										  limit);
-
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
-	return SPI_processed;
-}
-
 /*
  * Read at most "limit" rows that come after a place, or from the beginning if it
  * is NULL.  The rows live until SPI_finish().
@@ -205,7 +192,7 @@ fo_page_read(FoPageRequest *request, const FoPagePlace *place, bool backward, in
 	rows->count = 0;
 	foreach(cell, statements)
 	{
-		uint64		got = fo_page_run(request, lfirst(cell), limit - rows->count);
+		uint64		got = fo_sql_run(lfirst(cell), &request->args, limit - rows->count);
 
 		for (uint64 i = 0; i < got; i++)
 			rows->rows[rows->count++] = SPI_tuptable->vals[i];
@@ -224,7 +211,7 @@ fo_page_read_offset(FoPageRequest *request, int offset, FoPageRows *rows)
 	request->args.count = request->filter_args;
 	sql = psprintf("%s OFFSET $%d", sql,
 				   fo_sql_add_arg(&request->args, INT4OID, Int32GetDatum(offset), false));
-	rows->count = (int) fo_page_run(request, sql, request->page_size + 1);
+	rows->count = (int) fo_sql_run(sql, &request->args, request->page_size + 1);
 	rows->rows = SPI_tuptable->vals;
 	rows->desc = SPI_tuptable->tupdesc;
 }
@@ -238,7 +225,7 @@ fo_page_probe(FoPageRequest *request, const FoPagePlace *place, bool backward)
 
 	foreach(cell, statements)
 	{
-		if (fo_page_run(request, lfirst(cell), 1) > 0)
+		if (fo_sql_run(lfirst(cell), &request->args, 1) > 0)
 			return true;
 	}
 	return false;

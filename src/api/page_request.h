@@ -47,7 +47,6 @@ extern char *fo_page_statement(FoPageRequest *request, const char *range, bool b
 extern void fo_page_read(FoPageRequest *request, const FoPagePlace *place, bool backward,
 						 int limit, FoPageRows *rows);
 extern void fo_page_read_offset(FoPageRequest *request, int offset, FoPageRows *rows);
-extern uint64 fo_page_run(FoPageRequest *request, const char *sql, int limit);
 extern bool fo_page_probe(FoPageRequest *request, const FoPagePlace *place, bool backward);
 extern void fo_page_place_of(const FoPageRequest *request, const FoPageRows *rows, int row,
 							 FoPagePlace *place);

@@ -213,7 +213,7 @@ fo_api_page_explain(PG_FUNCTION_ARGS)
 	{
 		explain(rsinfo, ++step, lfirst(cell), &request.args, analyze);
 		if (analyze)
-			left -= fo_page_run(&request, lfirst(cell), (int) left);
+			left -= fo_sql_run(lfirst(cell), &request.args, (int) left);
 		if (left == 0)
 			break;
 	}

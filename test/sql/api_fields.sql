@@ -22,6 +22,10 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT filteropt.fields(s, '{t}') FROM (SELECT id, 
 -- A row that an outer join leaves out is null, not an object of nulls.
 SELECT n, filteropt.fields(p, '{id}') FROM generate_series(51, 52) AS n LEFT JOIN page_of_book p ON p.id = n ORDER BY n;
 
+SELECT filteropt.fields(p, '{id}') FROM page_of_book p WHERE id < 3 GROUP BY p ORDER BY p.*;
+SELECT filteropt.fields(p, '{id}') FROM page_of_book p WHERE id < 4 GROUP BY GROUPING SETS ((p), ()) ORDER BY 1;
+UPDATE page_of_book p SET price = 1.25 WHERE id = 2 RETURNING filteropt.fields(p, '{id,price}');
+
 -- All ways that a call can take agree with to_jsonb(), for each set of columns.
 CREATE FUNCTION chosen(wanted text[], p page_of_book) RETURNS jsonb LANGUAGE sql STABLE AS $$
 	SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(to_jsonb(p)) WHERE key = ANY (wanted) $$;

@@ -15,6 +15,8 @@
  */
 #include "core/keyword_layout.h"
 
+#include "core/keyword_probe.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,9 +32,6 @@
 
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
-
-/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
-#define FEW_PATTERNS 150
 
 /*
  * Number of grams up to which it pays to look for them before folding: more of
@@ -223,11 +222,12 @@ fill_bitmap(Layout *layout, const FoDraft *draft, int c, const FoClass *class)
 	memset(bitmap, 0, (size_t) 1 << (64 - class->bitmap_shift - 3));
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		uint64_t	bit = patterns[i].key * class->multiplier >> class->bitmap_shift;
+		uint64_t	hash = patterns[i].key * class->multiplier;
 
 		poll_at(layout->builder, i);
 		if (patterns[i].class == c)
-			bitmap[bit / 64] |= UINT64_C(1) << bit % 64;
+			bitmap[fo_bitmap_word(class, hash)] |= UINT64_C(1) << fo_first_bit(class, hash) |
+				UINT64_C(1) << fo_second_bit(class, hash);
 	}
 }
 
@@ -310,6 +310,7 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		*to = drafts[i].pattern;
 		to->at += drafts[i].in_source ? layout->set->sources : layout->folded;
 		to->parent = FO_NO_PATTERN;
+		to->next = fo_next_bytes(bytes_of(layout, &drafts[i]) + c, to->len - c);
 	}
 	for (uint32_t b = 0; b < class->nbuckets; b++)
 	{
@@ -328,10 +329,10 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 
 	if (class->npatterns > SIEVE_MAX_PATTERNS || c == FO_CLASS_GRAM1 || c == FO_CLASS_GRAM2)
 		return;
-	class->sieve = take(layout, sizeof(FoSieve));
+	class->sieve = take(layout, fo_sieve_size(fo_sieve_rows(class->npatterns,
+															c == FO_CLASS_TOKEN)));
 	sieve = (FoSieve *) (layout->block + class->sieve);
-	memset(sieve, 0, sizeof(*sieve));
-	sieve->few = class->npatterns <= FEW_PATTERNS;
+	fo_sieve_begin(sieve, class->npatterns, c == FO_CLASS_TOKEN);
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		if (drafts[i].class == c)

@@ -36,28 +36,31 @@ typedef struct Work
 	const FoSlot *slots;
 	const uint32_t *buckets;
 	const FoField *field;
+	int			c;				/* number of the class, and bytes of its gram */
 } Work;
 
-/* Is the bit of a hash set in the bitmap of the class? */
+/* Are the bits of a hash set in the bitmap of the class? */
 static inline bool
 may_occur(const Work *work, uint64_t hash)
 {
 	return fo_may_occur(work->class, work->bitmap, hash);
 }
 
-/* Is the text at byte at equal to the pattern's bytes?  Both have room for 8 bytes more. */
+/*
+ * Is the text at byte at, which has the gram of the class there, equal to the
+ * pattern's bytes?  Both have room for 8 bytes more.
+ */
 static inline bool
 same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
-	const uint8_t *p = fo_at(work->set, pattern->at);
-	uint64_t	differing = fo_load64(p) ^ fo_load64(text->buf + at);
+	const uint8_t *p = text->buf + at;
 
-	if (pattern->len > text->len - at)
+	if (fo_next_bytes(p + work->c, pattern->len - work->c) != pattern->next ||
+		pattern->len > text->len - at)
 		return false;
-	if (pattern->len <= 8)
-		return differing << (64 - 8 * pattern->len) == 0;
-	return differing == 0 && memcmp(text->buf + at, p, pattern->len) == 0;
+	return pattern->len <= work->c + 4 ||
+		memcmp(p, fo_at(work->set, pattern->at), pattern->len) == 0;
 }
 
 /* Report the pattern, whose bytes are at byte at, if its surroundings allow it. */
@@ -79,15 +82,22 @@ report(const Work *work, const FoPattern *pattern, uint32_t at)
 	return field->found(field->arg, pattern, at);
 }
 
-/* Does the pattern come after the text at byte at, in order of bytes? */
+/*
+ * Does the pattern come after the text at byte at, in order of bytes?  They
+ * have the gram of the class in common.
+ */
 static bool
 comes_after(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
 	uint32_t	rest = text->len - at;
 	uint32_t	len = pattern->len < rest ? pattern->len : rest;
-	int			order = memcmp(fo_at(work->set, pattern->at), text->buf + at, len);
+	uint32_t	next = fo_next_bytes(text->buf + at + work->c, pattern->len - work->c);
+	int			order;
 
+	if (next != pattern->next)
+		return pattern->next > next;
+	order = memcmp(fo_at(work->set, pattern->at), text->buf + at, len);
 	return order > 0 || (order == 0 && pattern->len > rest);
 }
 
@@ -100,7 +110,6 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 {
 	uint32_t	first = lo;
 	uint32_t	end = hi;
-	uint32_t	tried = 0;
 	bool		sure = false;
 
 	if (hi - lo <= LINEAR_BUCKET)
@@ -126,8 +135,11 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 		return false;
 	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
 	{
-		/* The spellings of one word, which all fold to the same, can be many. */
-		if (++tried % POLL_EVERY == 0)
+		/*
+		 * There can be many: spellings of one word that all fold to the same,
+		 * or parts of one another at every position.
+		 */
+		if (++*work->field->tried % POLL_EVERY == 0)
 			work->field->poll();
 		sure = sure || same_bytes(work, &work->patterns[i], at);
 		if (sure && report(work, &work->patterns[i], at))
@@ -144,15 +156,6 @@ try_tag(const Work *work, uint32_t tag, uint32_t next, uint32_t at)
 
 	return bucket != FO_NO_BUCKET &&
 		try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
-}
-
-/* Try the gram of class number c at byte at. */
-static bool
-try_gram(const Work *work, int c, uint32_t at)
-{
-	const uint8_t *p = work->field->text->buf + at;
-
-	return try_tag(work, fo_load32(p) & fo_gram_mask(c), fo_next_bit(p[c]), at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -258,13 +261,14 @@ scan_sieved_tokens(const Work *work)
 
 /*
  * Of the n places of grams, keep those that the first slot looked at does not
- * speak against; returns how many.
+ * speak against, with their buckets, as far as that slot has them; returns how
+ * many.
  */
 static uint32_t
-keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
+keep_known(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
 {
 	const uint8_t *buf = work->field->text->buf;
-	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	mask = fo_gram_mask(work->c);
 	uint32_t	kept = 0;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -272,22 +276,82 @@ keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
 		const uint8_t *p = buf + places[i];
 		uint32_t	tag = fo_load32(p) & mask;
 		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
-		uint32_t	other = slot.tag != tag;
-		uint32_t	wanted = fo_next_bit(p[c]) | (0 - other);
+		uint32_t	other = 0 - (uint32_t) (slot.tag != tag);
+		uint32_t	wanted = fo_next_bit(p[work->c]) | other;
 
 		places[kept] = places[i];
+		buckets[kept] = ((slot.bucket & FO_BUCKET_NUMBER) - 1) | other;
 		kept += (slot.bucket & wanted) != 0;
 	}
 	return kept;
 }
 
+/* The bucket of the gram at byte at, or FO_NO_BUCKET. */
+static uint32_t
+gram_bucket(const Work *work, uint32_t at)
+{
+	const uint8_t *p = work->field->text->buf + at;
+
+	return fo_find_bucket(work->class, work->slots, fo_load32(p) & fo_gram_mask(work->c),
+						  fo_next_bit(p[work->c]));
+}
+
+/*
+ * Of these, keep those with a bucket whose first pattern is there as far as can
+ * be told at once, or that has others; returns how many.
+ */
+static uint32_t
+keep_likely(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
+{
+	const uint8_t *buf = work->field->text->buf;
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	at = places[i];
+		uint32_t	bucket = buckets[i];
+		const FoPattern *pattern;
+		uint32_t	next;
+
+		if (bucket == FO_NO_BUCKET)
+			bucket = gram_bucket(work, at);
+		if (bucket == FO_NO_BUCKET)
+			continue;
+		pattern = &work->patterns[work->buckets[bucket]];
+		next = fo_next_bytes(buf + at + work->c, pattern->len - work->c);
+		places[kept] = at;
+		buckets[kept] = bucket;
+		kept += (next == pattern->next) |
+			(work->buckets[bucket + 1] - work->buckets[bucket] > 1);
+	}
+	return kept;
+}
+
+/* Try the grams at n places, which are overwritten. */
+static bool
+try_grams(const Work *work, uint32_t *places, uint32_t n)
+{
+	uint32_t   *buckets = work->field->ends;
+
+	n = keep_known(work, places, buckets, n);
+	n = keep_likely(work, places, buckets, n);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint32_t *bucket = &work->buckets[buckets[i]];
+
+		if (try_bucket(work, bucket[0], bucket[1], places[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Find the patterns of a gram class at the positions that the sieve let pass. */
 static bool
-scan_sieved_grams(const Work *work, int c)
+scan_sieved_grams(const Work *work)
 {
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
-	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	mask = fo_gram_mask(work->c);
 	uint32_t	first = field->from / 64;
 	uint32_t   *places = field->starts;
 	size_t		n = field->kernel->positions(field->candidates + first,
@@ -301,20 +365,14 @@ scan_sieved_grams(const Work *work, int c)
 		places[kept] = at;
 		kept += may_occur(work, (fo_load32(buf + at) & mask) * work->class->multiplier);
 	}
-	kept = keep_known(work, c, places, kept);
-	for (uint32_t i = 0; i < kept; i++)
-	{
-		if (try_gram(work, c, places[i]))
-			return true;
-	}
-	return false;
+	return try_grams(work, places, kept);
 }
 
 /* Find the patterns of a gram class by trying every position. */
 static bool
-scan_grams(const Work *work, int c)
+scan_grams(const Work *work)
 {
-	uint32_t	mask = fo_gram_mask(c);
+	uint32_t	mask = fo_gram_mask(work->c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
@@ -330,12 +388,8 @@ scan_grams(const Work *work, int c)
 			hits[n] = at;
 			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
 		}
-		n = keep_known(work, c, hits, n);
-		for (uint32_t i = 0; i < n; i++)
-		{
-			if (try_gram(work, c, hits[i]))
-				return true;
-		}
+		if (try_grams(work, hits, n))
+			return true;
 	}
 	return false;
 }
@@ -349,7 +403,7 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
 	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
 	Work		work = {set, fo_at(set, engine->patterns), class,
-		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field};
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field, c};
 
 	if (c == FO_CLASS_TOKEN && sieved)
 	{
@@ -363,10 +417,10 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 		return scan_tokens(&work);
 	}
 	if (!sieved)
-		return scan_grams(&work, c);
+		return scan_grams(&work);
 	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
 						 fo_at(set, class->sieve), field->candidates, field->words);
-	return scan_sieved_grams(&work, c);
+	return scan_sieved_grams(&work);
 }
 
 /*

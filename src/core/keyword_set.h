@@ -14,7 +14,7 @@
 #include "core/kernel.h"
 #include "core/unicode.h"
 
-#define FO_KEYWORD_MAGIC	0x46004B01	/* the last byte is the format version */
+#define FO_KEYWORD_MAGIC	0x46004B02	/* the last byte is the format version */
 #define FO_KEYWORD_MAX_CHARS 1000
 #define FO_KEYWORD_MAX_COUNT 10000000
 #define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF /* limit of a varlena */
@@ -69,6 +69,8 @@ typedef struct FoPattern
 	uint32_t	keyword;		/* number in set order, from 0 */
 	uint32_t	parent;			/* longest pattern of the bucket that begins
 								 * this one */
+	uint32_t	next;			/* the bytes behind the gram, or those of the
+								 * token: see fo_next_bytes */
 	uint16_t	len;			/* bytes */
 	uint8_t		flags;			/* FO_PATTERN_* */
 	uint8_t		unused;
@@ -172,6 +174,18 @@ fo_load32(const uint8_t *p)
 	v = __builtin_bswap32(v);
 #endif
 	return v;
+}
+
+/*
+ * The four bytes at p as a number that sorts like them; those from number n
+ * on (n may be negative or large) count as zero.
+ */
+static inline uint32_t
+fo_next_bytes(const uint8_t *p, int n)
+{
+	uint32_t	v = __builtin_bswap32(fo_load32(p));
+
+	return n >= 4 ? v : n <= 0 ? 0 : v & ~(UINT32_MAX >> 8 * n);
 }
 
 static inline uint64_t

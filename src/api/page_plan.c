@@ -24,10 +24,10 @@ typedef struct KeptPlan
 {
 	uint64		hash;
 	char	   *sql;
-	int			nargs;
 	Oid		   *types;
 	SPIPlanPtr	plan;
 	uint64		used;			/* the clock at its last use */
+	int			nargs;
 	int			running;		/* executions that have not ended */
 } KeptPlan;
 

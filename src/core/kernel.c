@@ -118,7 +118,7 @@ fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out)
 }
 
 static const FoKernel portable = {
-	"portable", fo_regular_portable, fold_portable, classify_portable, NULL, NULL, NULL,
+	"portable", fo_regular_portable, fold_portable, NULL, classify_portable, NULL, NULL, NULL,
 	fo_positions_portable
 };
 
@@ -183,7 +183,8 @@ static bool
 has_vbmi(void)
 {
 	return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
-		__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("gfni");
+		__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bitalg") &&
+		__builtin_cpu_supports("gfni");
 }
 
 #endif

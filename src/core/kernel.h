@@ -34,6 +34,9 @@ typedef struct FoSifted
 	uint64_t	high;			/* 0: the text is ASCII */
 } FoSifted;
 
+struct FoFold;
+struct FoText;
+
 typedef struct FoKernel
 {
 	const char *name;
@@ -53,6 +56,14 @@ typedef struct FoKernel
 	 */
 	size_t		(*fold) (const uint8_t *src, size_t n, uint8_t *dst,
 						 bool lower, bool collapse, bool space_before);
+
+	/*
+	 * Fold on until the text holds limit bytes, the source ends, or a
+	 * character has to be folded on its own, without offsets.  Writes up to
+	 * FO_KERNEL_SLACK bytes more, which may belong to the text.  NULL where
+	 * there is no fast way.
+	 */
+	void		(*fold_text) (struct FoFold *fold, struct FoText *text, uint32_t limit);
 
 	/*
 	 * Set bit i of words when buf[i] is an ASCII letter or digit, or is over

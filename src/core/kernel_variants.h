@@ -31,7 +31,8 @@ extern size_t fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *ou
 #define AVX2 __attribute__((target("avx2,bmi,bmi2")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,bmi,bmi2")))
 #define VBMI \
-	__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,gfni,bmi,bmi2,popcnt")))
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx512bitalg,gfni," \
+						  "bmi,bmi2,popcnt")))
 
 /* Which of 64 bytes are ASCII letters or digits, or over 127? */
 AVX512 INLINE uint64_t
@@ -50,6 +51,8 @@ extern size_t fo_fold_avx512(const uint8_t *src, size_t n, uint8_t *dst,
 							 bool lower, bool collapse, bool space_before);
 extern void fo_classify_avx512(const uint8_t *buf, size_t len, const uint64_t *nonword,
 							   uint64_t *words);
+
+extern void fo_fold_text_vbmi(struct FoFold *fold, struct FoText *text, uint32_t limit);
 
 extern const FoKernel fo_kernel_avx2;
 extern const FoKernel fo_kernel_avx512;

@@ -222,11 +222,11 @@ fo_classify_avx512(const uint8_t *buf, size_t len, const uint64_t *nonword, uint
 }
 
 const FoKernel fo_kernel_avx2 = {
-	"avx2", regular_avx2, fold_avx2, classify_avx2, NULL, NULL, NULL, fo_positions_portable
+	"avx2", regular_avx2, fold_avx2, NULL, classify_avx2, NULL, NULL, NULL, fo_positions_portable
 };
 
 const FoKernel fo_kernel_avx512 = {
-	"avx512", fo_regular_avx512, fo_fold_avx512, fo_classify_avx512,
+	"avx512", fo_regular_avx512, fo_fold_avx512, NULL, fo_classify_avx512,
 	NULL, NULL, NULL, fo_positions_portable
 };
 

@@ -272,8 +272,10 @@ fold_by_table(FoFold *fold, FoText *text, uint32_t limit, size_t until)
 			fold->pos++;
 			if (text->end != NULL)
 				text->end[text->len - 1] = (uint32_t) fold->pos;
+			continue;
 		}
-		else if (text->opaque)
+		text->has_high = true;
+		if (text->opaque)
 			fold_opaque(fold, text);
 		else
 		{
@@ -299,6 +301,7 @@ fold_by_kernel(FoFold *fold, FoText *text, uint32_t limit)
 		fold->kernel->fold_text(fold, text, limit);
 		if (fold->pos == fold->len || text->len >= limit)
 			break;
+		text->has_high = true;
 		if (fold->pos - from >= SHORT_STRETCH)
 			fold_character(fold, text);
 		else

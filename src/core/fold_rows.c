@@ -46,6 +46,7 @@ enter(FoFoldRow *row, int i, FoFoldLevel level, const FoFolded *folded, int len)
 {
 	const uint8_t *bytes = folded->bytes;
 	int			nonword = bytes[0] >= 0x80 && !(folded->cls & FO_CH_WORD);
+	int			quiet = folded->len > 0;
 
 	if (folded->cls & FO_CH_LONG)
 	{
@@ -58,8 +59,12 @@ enter(FoFoldRow *row, int i, FoFoldLevel level, const FoFolded *folded, int len)
 		return;
 	}
 	for (int k = 0; k < folded->len; k++)
+	{
 		row->bytes[k][i] = bytes[k];
+		quiet &= bytes[k] < 0x80 ? !fo_ascii_word(bytes[k]) : nonword;
+	}
 	row->nonword |= (uint64_t) nonword << i;
+	row->quiet |= (uint64_t) quiet << i;
 }
 
 /*
@@ -107,24 +112,31 @@ use_row(FoRecentRow *recent, uint32_t *n, FoFoldRows *rows, FoRecentRow row)
 	recent[*n < FO_RECENT_ROWS ? (*n)++ : rows->replaced++ % FO_RECENT_ROWS] = row;
 }
 
-/*
- * The row of what begins at p and has the form of a character of two or three
- * bytes; it is entered among the recent ones.
- */
+/* The row of what begins at p and has the form of a character of two or three bytes. */
+const FoFoldRow *
+fo_fold_row(FoFoldRows *rows, const uint8_t *p)
+{
+	uint32_t	number = (p[0] & 0x0Fu) << 6 | (p[1] & 0x3Fu);
+
+	if (p[0] < 0xE0)
+		number = p[0] & 0x1Fu;
+	else if (number < 0x800 >> 6)
+		number = 0;				/* three bytes for what needs but two: as
+								 * wrong as two for what needs one */
+	if (rows->rows[number] == NULL)
+		rows->rows[number] = make_row(rows->level, number);
+	return rows->rows[number];
+}
+
+/* The same; the row is entered among the recent ones. */
 const FoFoldRow *
 fo_fold_recent_row(FoFoldRows *rows, const uint8_t *p)
 {
-	bool		two = p[0] < 0xE0;
-	uint32_t	number = two ? p[0] & 0x1Fu : (p[0] & 0x0Fu) << 6 | (p[1] & 0x3Fu);
+	FoRecentRow recent = {fo_fold_row(rows, p), p[0], p[1]};
 
-	/* A character of two bytes written with three is as wrong as one of one. */
-	if (!two && number < 0x800 >> 6)
-		number = 0;
-	if (rows->rows[number] == NULL)
-		rows->rows[number] = make_row(rows->level, number);
-	if (two)
-		use_row(rows->two, &rows->ntwo, rows, (FoRecentRow) {rows->rows[number], p[0], p[1]});
+	if (p[0] < 0xE0)
+		use_row(rows->two, &rows->ntwo, rows, recent);
 	else
-		use_row(rows->three, &rows->nthree, rows, (FoRecentRow) {rows->rows[number], p[0], p[1]});
-	return rows->rows[number];
+		use_row(rows->three, &rows->nthree, rows, recent);
+	return recent.row;
 }

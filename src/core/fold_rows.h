@@ -23,6 +23,8 @@ typedef struct FoFoldRow
 	uint8_t		bytes[3][64];
 	uint64_t	nonword;		/* bit i: what the i-th folds to has
 								 * characters over 127 that belong to no word */
+	uint64_t	quiet;			/* bit i: and has something, but no letter or
+								 * digit of any kind */
 } FoFoldRow;
 
 /* In bytes[0]: has to be folded on its own. */
@@ -49,6 +51,7 @@ typedef struct FoFoldRows
 	uint32_t	replaced;		/* how often one has been replaced */
 } FoFoldRows;
 
+extern const FoFoldRow *fo_fold_row(FoFoldRows *rows, const uint8_t *p);
 extern FoFoldRows *fo_fold_rows(FoFoldLevel level);
 extern const FoFoldRow *fo_fold_recent_row(FoFoldRows *rows, const uint8_t *p);
 

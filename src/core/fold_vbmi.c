@@ -33,11 +33,11 @@ static const uint8_t numbers[65] = {
 /* A stretch of up to 64 bytes being folded. */
 typedef struct Block
 {
-	const uint8_t *src;
 	__m512i		v;				/* as it is */
 	__m512i		second;			/* for each byte the one behind it */
 	__m512i		third;			/* and the one behind that */
 	__m512i		out;			/* folded; zeros over 127 in v are holes */
+	const uint8_t *src;
 	uint64_t	two;			/* where characters of two bytes begin */
 	uint64_t	three;
 	uint64_t	four;
@@ -232,6 +232,7 @@ fold_four(Block *block)
 /* The folded text being written. */
 typedef struct Output
 {
+	__m512i		all;			/* the bytes of the text, ored */
 	uint8_t    *buf;
 	uint64_t   *nonword;
 	uint64_t	any_nonword;
@@ -267,6 +268,7 @@ append_block(Output *output, __m512i v, uint64_t keep, uint64_t nonword)
 		}
 	}
 	_mm512_storeu_si512(output->buf + output->len, v);
+	output->all = _mm512_or_si512(output->all, v);
 	nonword &= first_bits(len);
 	if (nonword != 0)
 	{
@@ -330,9 +332,11 @@ fo_fold_text_vbmi(FoFold *fold, FoText *text, uint32_t limit)
 	const uint8_t *src = fold->src;
 	size_t		pos = fold->pos;
 	uint32_t	n = 1;
-	Output		output = {text->buf, text->nonword, 0, text->len,
-		text->len > 0 && text->buf[text->len - 1] == ' ',
-		fold->level > FO_FOLD_NONE, fold->collapse};
+	Output		output = {
+		.buf = text->buf, .nonword = text->nonword, .len = text->len,
+		.blank = text->len > 0 && text->buf[text->len - 1] == ' ',
+		.lower = fold->level > FO_FOLD_NONE, .collapse = fold->collapse
+	};
 
 	while (n > 0 && pos < fold->len && output.len < limit)
 	{
@@ -344,6 +348,7 @@ fo_fold_text_vbmi(FoFold *fold, FoText *text, uint32_t limit)
 	fold->pos = pos;
 	text->len = output.len;
 	text->has_nonword |= output.any_nonword != 0;
+	text->has_high |= _mm512_movepi8_mask(output.all) != 0;
 }
 
 #endif

@@ -134,12 +134,13 @@ multiply(uint64_t matrix, uint8_t x)
 }
 
 /*
- * Add a pattern of len bytes at p to a sieve; four of them are looked at, zeros
- * if there are fewer.
+ * Add a pattern of len bytes at p to a sieve; FO_SIEVE_BYTES of them are looked
+ * at, zeros if there are fewer.
  */
 void
 fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 {
+	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, UINT8_MAX, 1, 0, UINT8_MAX, 3, 2};
 	uint8_t		c[FO_SIEVE_LETTERS] = {0};
 	uint8_t		s1;
 	uint8_t		s2;
@@ -148,6 +149,11 @@ fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 
 	for (uint32_t k = 0; k < len && k < FO_SIEVE_LETTERS; k++)
 		c[k] = p[k] | 0x20;
+	for (uint32_t k = FO_SIEVE_LETTERS; k < len && k < FO_SIEVE_BYTES; k++)
+	{
+		if (p[k] >= 0x80 && added_to[k] < FO_SIEVE_LETTERS)
+			c[added_to[k]] ^= multiply(MATRIX_E, p[k]);
+	}
 	s1 = multiply(MATRIX_A, c[0]) ^ c[1];
 	s2 = multiply(MATRIX_A, s1) ^ c[2];
 	row[0] = multiply(MATRIX_A, s2) ^ c[3];

@@ -12,12 +12,16 @@
  * absent, over GF(2), with random invertible matrices:
  *	s1 = A c0 + c1,  s2 = A s1 + c2,  row = A s2 + c3  (Horner's rule),
  *	other = B s1 + C s2,  and the row in the second table is D row + other.
- * The bits are numbered by bits 0 to 2 and 3 to 5 of other.
+ * The bits are numbered by bits 0 to 2 and 3 to 5 of other.  Four bytes
+ * say too little where characters have several each: bytes further on that are
+ * over 127 are multiplied with E and added before, c4 and c11 to c2, c5 and c10
+ * to c3, c7 to c1 and c8 to c0.
  */
 #define MATRIX_A UINT64_C(0xFA92823DA163AC9E)
 #define MATRIX_B UINT64_C(0x2CC068282FFF2491)
 #define MATRIX_C UINT64_C(0xB3F85AA89DF9C42B)
 #define MATRIX_D UINT64_C(0xB6A60F3B7CD951E9)
+#define MATRIX_E UINT64_C(0x627655DAA05F1119)
 
 extern bool fo_regular_portable(const uint8_t *src, size_t n);
 extern size_t fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out);

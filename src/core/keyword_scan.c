@@ -57,6 +57,8 @@ same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 		return false;
 	if (pattern->len <= 8)
 		return differing << (64 - 8 * pattern->len) == 0;
+	/* What begins alike more often ends differently. */
+	differing |= fo_load64(p + pattern->len - 8) ^ fo_load64(text->buf + at + pattern->len - 8);
 	return differing == 0 && memcmp(text->buf + at, p, pattern->len) == 0;
 }
 
@@ -152,7 +154,8 @@ try_gram(const Work *work, int c, uint32_t at)
 {
 	const uint8_t *p = work->field->text->buf + at;
 
-	return try_tag(work, fo_load32(p) & fo_gram_mask(c), fo_next_bit(p[c]), at);
+	return try_tag(work, fo_gram_tag(work->class, c, fo_load64(p) & fo_gram_mask(c)),
+				   fo_gram_next(c, p), at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -181,7 +184,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
-			if (try_tag(work, tags[i], FO_NEXT_ANY, starts[base + i]))
+			if (try_tag(work, tags[i], FO_NEXT_UNKNOWN, starts[base + i]))
 				return true;
 		}
 	}
@@ -239,21 +242,17 @@ static bool
 scan_sieved_tokens(const Work *work)
 {
 	const FoField *field = work->field;
-	const uint8_t *buf = field->text->buf;
+	uint32_t	first = field->from / 64;
+	uint32_t   *starts = field->starts;
+	size_t		n = field->kernel->positions(field->candidates + first,
+											 (field->to + 63) / 64 - first, starts);
 
-	for (uint32_t base = field->from; base < field->to; base += 64)
+	for (size_t i = 0; i < n; i++)
 	{
-		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
-		{
-			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	len = fo_run_length(field->words, at, field->text->len);
-			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
-
-			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), FO_NEXT_ANY, at))
-				return true;
-		}
+		starts[i] += first * 64;
+		field->ends[i] = starts[i] + fo_run_length(field->words, starts[i], field->text->len);
 	}
-	return false;
+	return try_words(work, starts, field->ends, n);
 }
 
 /*
@@ -264,19 +263,51 @@ static uint32_t
 keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
 {
 	const uint8_t *buf = work->field->text->buf;
-	uint32_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(c);
 	uint32_t	kept = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const uint8_t *p = buf + places[i];
-		uint32_t	tag = fo_load32(p) & mask;
+		uint32_t	tag = fo_gram_tag(work->class, c, fo_load64(p) & mask);
 		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
 		uint32_t	other = slot.tag != tag;
-		uint32_t	wanted = fo_next_bit(p[c]) | (0 - other);
+		uint32_t	wanted = fo_gram_next(c, p) & (other - 1);
 
 		places[kept] = places[i];
-		kept += (slot.bucket & wanted) != 0;
+		kept += (slot.bucket & wanted) == wanted && slot.bucket != 0;
+	}
+	return kept;
+}
+
+/*
+ * Of the n places of grams, all of which have a slot, drop those where a bucket
+ * of one pattern begins that ends otherwise than the text there.
+ */
+static uint32_t
+keep_ending(const Work *work, int c, uint32_t *places, uint32_t n)
+{
+	const FoText *text = work->field->text;
+	uint64_t	mask = fo_gram_mask(c);
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint8_t *p = text->buf + places[i];
+		uint32_t	tag = fo_gram_tag(work->class, c, fo_load64(p) & mask);
+		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
+		const uint32_t *bucket = &work->buckets[(slot.bucket & FO_BUCKET_NUMBER) - 1];
+		const FoPattern *pattern = &work->patterns[bucket[0]];
+		uint32_t	tail = pattern->len < 8 ? 0 : pattern->len - 8u;
+		uint32_t	head = pattern->len < 8 ? 64 - 8u * pattern->len : 0;
+		bool		inside = pattern->len <= text->len - places[i];
+		const uint8_t *end = p + (inside ? tail : 0);
+		uint64_t	differing = fo_load64(end) ^
+			fo_load64((const uint8_t *) fo_at(work->set, pattern->at) + tail);
+		bool		fits = inside & ((differing << head) == 0);
+
+		places[kept] = places[i];
+		kept += fits | (slot.tag != tag) | (bucket[1] - bucket[0] != 1);
 	}
 	return kept;
 }
@@ -287,7 +318,7 @@ scan_sieved_grams(const Work *work, int c)
 {
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
-	uint32_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(c);
 	uint32_t	first = field->from / 64;
 	uint32_t   *places = field->starts;
 	size_t		n = field->kernel->positions(field->candidates + first,
@@ -299,9 +330,11 @@ scan_sieved_grams(const Work *work, int c)
 		uint32_t	at = places[i] + first * 64;
 
 		places[kept] = at;
-		kept += may_occur(work, (fo_load32(buf + at) & mask) * work->class->multiplier);
+		kept += may_occur(work, (fo_load64(buf + at) & mask) * work->class->multiplier);
 	}
 	kept = keep_known(work, c, places, kept);
+	if (c == FO_CLASS_GRAM6)
+		kept = keep_ending(work, c, places, kept);
 	for (uint32_t i = 0; i < kept; i++)
 	{
 		if (try_gram(work, c, places[i]))
@@ -314,7 +347,7 @@ scan_sieved_grams(const Work *work, int c)
 static bool
 scan_grams(const Work *work, int c)
 {
-	uint32_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
@@ -328,9 +361,11 @@ scan_grams(const Work *work, int c)
 		for (uint32_t at = base; at < end; at++)
 		{
 			hits[n] = at;
-			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
+			n += may_occur(work, (fo_load64(buf + at) & mask) * multiplier);
 		}
 		n = keep_known(work, c, hits, n);
+		if (c == FO_CLASS_GRAM6)
+			n = keep_ending(work, c, hits, n);
 		for (uint32_t i = 0; i < n; i++)
 		{
 			if (try_gram(work, c, hits[i]))
@@ -351,6 +386,8 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	Work		work = {set, fo_at(set, engine->patterns), class,
 		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field};
 
+	if (class->high && !text->has_high)
+		return false;
 	if (c == FO_CLASS_TOKEN && sieved)
 	{
 		field->kernel->sieve_words(text->buf, text->len, nonword, fo_at(set, class->sieve),
@@ -364,8 +401,7 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	}
 	if (!sieved)
 		return scan_grams(&work, c);
-	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
-						 fo_at(set, class->sieve), field->candidates, field->words);
+	field->kernel->sieve(text->buf, text->len, class->reach, fo_at(set, class->sieve), field->candidates, NULL);
 	return scan_sieved_grams(&work, c);
 }
 

@@ -6,7 +6,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" filteropt.co
 
 # The features: a directory of src/ each, and a part of the install script
 # each, concatenated in this order.
-FEATURES = base keyword rollup
+FEATURES = base keyword rollup cache api
 
 # What "make" is asked for besides building: each is a script that works on a
 # copy of the tree, installs what it misses and never touches a cluster that
@@ -44,7 +44,7 @@ DATA_built = sql/filteropt--$(EXTVERSION).sql
 PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) \
 	$(if $(findstring clang,$(CC)),,-Wno-clobbered) $(EXTRA_CFLAGS)
-SHLIB_LINK = -lutf8proc
+SHLIB_LINK = -lutf8proc -lhiredis -ldeflate
 
 # Bitcode would serve only to inline our functions into JIT code, and costs
 # a build dependency on the very clang that the server was built with.
@@ -56,7 +56,7 @@ override with_llvm = no
 # script, before test/sql: no test may be named like a part.
 REGRESS = $(or $(TESTS),$(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
-ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION = $(or $(TESTS),$(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=filteropt --encoding=UTF8
 NO_INSTALLCHECK = 1
 

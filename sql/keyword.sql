@@ -165,38 +165,46 @@ CREATE FUNCTION filteropt.keyword_guard() RETURNS trigger
 COMMENT ON FUNCTION filteropt.keyword_guard() IS
 'trigger function of the tables that hold compiled keywords: an owner whose set is there already keeps it';
 
-CREATE FUNCTION filteropt.keyword_make_store(source regclass, owner name) RETURNS name
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_make_store';
-COMMENT ON FUNCTION filteropt.keyword_make_store(regclass, name) IS
-'part of keyword_attach(): creates the table in schema filteropt that holds the compiled keywords of a table which the caller owns, and returns its name';
-
 CREATE FUNCTION filteropt.keyword_rebuild(source regclass) RETURNS bigint
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_rebuild';
 COMMENT ON FUNCTION filteropt.keyword_rebuild(regclass) IS
-'compiles the keywords of all owners of an attached table anew, and returns how many owners have a set; writers of the table wait, readers do not. Only the owner of the table may call it';
+'compiles the keywords of all owners of an attached table anew, and returns how many owners have a set; creates the table of sets when it is missing, as in a dump of the attached table alone. Writers of the table wait, readers do not. Only the owner of the table may call it';
 
-CREATE FUNCTION filteropt.keyword_watch_truncate(source regclass) RETURNS void
+CREATE FUNCTION filteropt.keyword_renew(source regclass) RETURNS void
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_renew';
+COMMENT ON FUNCTION filteropt.keyword_renew(regclass) IS
+'ties the compiled keywords of an attached table to it, and lets snapshots from before now read the table instead of them';
+
+CREATE FUNCTION filteropt.keyword_moves_partitions(command pg_ddl_command) RETURNS boolean
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_moves_partitions';
+COMMENT ON FUNCTION filteropt.keyword_moves_partitions(pg_ddl_command) IS
+'can a command have added partitions to a table or taken some away? For event triggers';
+
+CREATE FUNCTION filteropt.keyword_watch_members(source regclass, store name) RETURNS boolean
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	unwatched regclass[] := ARRAY(
-		SELECT t.relid FROM pg_partition_tree(source) t
-		UNION SELECT source
-		EXCEPT
-		SELECT g.tgrelid FROM pg_trigger g WHERE g.tgname = 'filteropt_keyword_truncate');
+	-- By its name, what is left of a dropped trigger tells whose partition that was.
+	watch name := 'filteropt_keyword_truncate_' || store;
+	members regclass[] := ARRAY(SELECT relid FROM pg_partition_tree(source) UNION SELECT source);
+	watched regclass[] := ARRAY(SELECT tgrelid FROM pg_trigger
+		WHERE tgname = watch AND tgfoid = 'filteropt.keyword_sync()'::regprocedure);
+	unwatched regclass[] := ARRAY(SELECT unnest(members) EXCEPT SELECT unnest(watched));
+	left_over regclass[] := ARRAY(SELECT unnest(watched) EXCEPT SELECT unnest(members));
 	member regclass;
 BEGIN
-	FOREACH member IN ARRAY unwatched LOOP
-		EXECUTE format('CREATE TRIGGER filteropt_keyword_truncate AFTER TRUNCATE ON %s '
-					   'FOR EACH STATEMENT EXECUTE FUNCTION filteropt.keyword_sync()', member);
+	FOREACH member IN ARRAY left_over LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', watch, member);
 	END LOOP;
-	-- Only now: ALTER TABLE fires keyword_follow_partitions, which must find nothing to do.
 	FOREACH member IN ARRAY unwatched LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER filteropt_keyword_truncate', member);
+		EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s '
+					   'FOR EACH STATEMENT EXECUTE FUNCTION filteropt.keyword_sync()', watch, member);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', member, watch);
 	END LOOP;
+	RETURN unwatched <> '{}' OR left_over <> '{}';
 END
 $$;
-COMMENT ON FUNCTION filteropt.keyword_watch_truncate(regclass) IS
-'part of keyword_attach(): gives the table and its partitions, which do not inherit them, their triggers on TRUNCATE';
+COMMENT ON FUNCTION filteropt.keyword_watch_members(regclass, name) IS
+'gives an attached table and its partitions, which do not inherit them, their triggers on TRUNCATE, and takes them from what is no partition any more; tells whether there was anything to do';
 
 CREATE FUNCTION filteropt.keyword_attach(source regclass, owner name, keyword name,
 										 whole_word boolean DEFAULT true, fold text DEFAULT 'accent',
@@ -232,7 +240,8 @@ BEGIN
 		columns := columns || format(', %I', allow_flag);
 		changed := changed || format(' OR OLD.%1$I IS DISTINCT FROM NEW.%1$I', allow_flag);
 	END IF;
-	store := filteropt.keyword_make_store(source, owner);
+	PERFORM filteropt.keyword_check_members(source);
+	store := filteropt.keyword_name_store(source);
 
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_write AFTER INSERT OR DELETE ON %s '
 				   'FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync()', source);
@@ -242,12 +251,13 @@ BEGIN
 	FOREACH trigger_name IN ARRAY ARRAY['filteropt_keyword_write', 'filteropt_keyword_update'] LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', source, trigger_name);
 	END LOOP;
-	PERFORM filteropt.keyword_watch_truncate(source);
+	PERFORM filteropt.keyword_watch_members(source, store);
 	-- Never fires; holds what there is to know of the source, and follows renames and dumps.
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF %s ON %s '
 				   'FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync(%L, %L, %L, %L)',
 				   columns, source, store, whole_word::text, fold, on_bad);
 
+	-- Creates the store, too.
 	owners := filteropt.keyword_rebuild(source);
 	IF NOT EXISTS (
 		SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -276,10 +286,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'source, owner and keyword must not be null';
 	END IF;
-	IF kind NOT IN ('r', 'p') OR EXISTS (SELECT FROM pg_class WHERE oid = source AND relpersistence <> 'p') THEN
+	IF kind NOT IN ('r', 'p') THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-			MESSAGE = format('%s is not a permanent table', source),
-			HINT = 'Attach the table that holds the keywords, not a view of it.';
+			MESSAGE = format('%s is %s', source, CASE kind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+				WHEN 'f' THEN 'a foreign table' ELSE 'not a table' END),
+			HINT = 'Attach the table of this database in which the keywords are stored.';
 	END IF;
 	IF EXISTS (SELECT FROM pg_class WHERE oid = source AND relispartition) THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
@@ -314,6 +325,45 @@ END
 $$;
 COMMENT ON FUNCTION filteropt.keyword_check_source(regclass, name, name, name) IS
 'part of keyword_attach(): refuses what cannot be attached, with the reason';
+
+CREATE FUNCTION filteropt.keyword_check_members(source regclass) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	member record;
+BEGIN
+	FOR member IN
+		SELECT c.oid::regclass AS name, c.relkind, c.relpersistence
+		FROM (SELECT relid FROM pg_partition_tree(source) UNION SELECT source) m JOIN pg_class c ON c.oid = m.relid
+		WHERE c.relkind NOT IN ('r', 'p') OR c.relpersistence <> 'p' OR m.relid <> source AND EXISTS (
+			SELECT FROM pg_trigger WHERE tgrelid = m.relid AND tgname = 'filteropt_keyword_columns')
+		ORDER BY m.relid
+		LIMIT 1
+	LOOP
+		IF member.relkind NOT IN ('r', 'p') THEN
+			RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+				MESSAGE = format('keywords of table %s cannot be kept compiled: partition %s is a foreign table', source, member.name),
+				DETAIL = 'Changes that others make on its server would go unnoticed.',
+				HINT = 'Keep the keywords in tables of this database.';
+		ELSIF member.relpersistence <> 'p' THEN
+			RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+				MESSAGE = format('keywords of table %s cannot be kept compiled: %s is %s', source, member.name,
+					CASE member.relpersistence WHEN 't' THEN 'temporary' ELSE 'unlogged' END),
+				DETAIL = 'Compiled keywords outlive a crash, the rows of such a table do not.',
+				HINT = 'Use logged tables, or call filteropt.keyword_detach() first if the table is attached.';
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('keywords are attached to partition %s of table %s itself', member.name, source),
+			HINT = format('SELECT filteropt.keyword_detach(%L);', member.name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION filteropt.keyword_check_members(regclass) IS
+'refuses tables and partitions whose keywords cannot be kept compiled: foreign, unlogged, temporary or attached themselves';
+
+CREATE FUNCTION filteropt.keyword_name_store(source regclass) RETURNS name
+	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_name_store';
+COMMENT ON FUNCTION filteropt.keyword_name_store(regclass) IS
+'a name that is free in schema filteropt for the compiled keywords of a table';
 
 CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -350,135 +400,67 @@ $$;
 COMMENT ON FUNCTION filteropt.keyword_detach(regclass) IS
 'undoes keyword_attach(): drops its triggers and the compiled keywords; the table itself stays as it is';
 
-CREATE FUNCTION filteropt.keyword_follow_partitions() RETURNS event_trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- As the owner of the extension: neither the old nor the new owner of a table
+-- may give its sets away, and who drops a partition need not own the table.
+CREATE FUNCTION filteropt.keyword_follow_ddl() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	root regclass;
-	left_over regclass;
-	changed boolean;
+	attached record;
 BEGIN
-	FOR root IN
-		SELECT DISTINCT g.tgrelid::regclass
-		FROM pg_event_trigger_ddl_commands() d
-		JOIN pg_trigger g ON g.tgrelid = coalesce(pg_partition_root(d.objid), d.objid)
-		JOIN pg_class c ON c.oid = g.tgrelid
-		WHERE d.classid = 'pg_class'::regclass AND g.tgname = 'filteropt_keyword_columns' AND c.relkind = 'p'
+	FOR attached IN
+		WITH commands AS (
+			SELECT coalesce(pg_partition_root(c.oid), c.oid) AS root,
+				bool_or(filteropt.keyword_moves_partitions(d.command)) AS moved
+			FROM pg_event_trigger_ddl_commands() d
+			LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+				AND g.tgname = 'filteropt_keyword_columns'
+			JOIN pg_class c ON c.oid = g.tgrelid OR d.classid = 'pg_class'::regclass AND c.oid = d.objid
+			GROUP BY 1)
+		SELECT s.source, s.store, t.relname, d.moved, c.relowner::regrole AS role, t.relowner = c.relowner AS is_owner
+		FROM commands d
+		JOIN filteropt.keyword_sources s ON s.source = d.root
+		JOIN pg_class c ON c.oid = s.source
+		JOIN pg_class t ON t.oid = s.store
+		-- Arguments of triggers are anybody's words; what keyword_attach() made, depends on its table.
+		WHERE t.relowner = c.relowner OR EXISTS (
+			SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid
+				AND refclassid = 'pg_class'::regclass AND refobjid = c.oid AND deptype = 'a')
 	LOOP
-		changed := EXISTS (
-			SELECT FROM pg_partition_tree(root) t WHERE NOT EXISTS (
-				SELECT FROM pg_trigger g WHERE g.tgrelid = t.relid AND g.tgname = 'filteropt_keyword_truncate'));
-		FOR left_over IN
-			SELECT g.tgrelid FROM pg_trigger g
-			WHERE g.tgname = 'filteropt_keyword_truncate'
-				AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure
-				AND (SELECT relowner FROM pg_class WHERE oid = g.tgrelid) = (SELECT relowner FROM pg_class WHERE oid = root)
-				AND NOT EXISTS (SELECT FROM pg_trigger m WHERE m.tgname = 'filteropt_keyword_columns'
-					AND m.tgrelid IN (SELECT pg_partition_ancestors(g.tgrelid) UNION SELECT g.tgrelid))
-		LOOP
-			EXECUTE format('DROP TRIGGER filteropt_keyword_truncate ON %s', left_over);
-			changed := true;
-		END LOOP;
-		IF changed THEN
-			PERFORM filteropt.keyword_watch_truncate(root);
-			PERFORM filteropt.keyword_rebuild(root);
+		IF NOT attached.is_owner THEN
+			EXECUTE format('ALTER TABLE %s OWNER TO %s', attached.store, attached.role);
+		END IF;
+		PERFORM filteropt.keyword_check_members(attached.source);
+		IF attached.moved AND filteropt.keyword_watch_members(attached.source, attached.relname) THEN
+			PERFORM filteropt.keyword_rebuild(attached.source);
+		ELSE
+			-- A rewritten table is empty to older snapshots, as when its rows were new.
+			PERFORM filteropt.keyword_renew(attached.source);
 		END IF;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION filteropt.keyword_follow_partitions() IS
-'event trigger function: when partitions of an attached table were created, attached or detached, watches the new ones and compiles the keywords anew';
+COMMENT ON FUNCTION filteropt.keyword_follow_ddl() IS
+'event trigger function: follows the owners of attached tables and their partitions, refuses what cannot be followed, and ties sets to their table when both come from a dump';
 
-CREATE EVENT TRIGGER filteropt_keyword_partitions ON ddl_command_end
-	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
-	EXECUTE FUNCTION filteropt.keyword_follow_partitions();
-ALTER EVENT TRIGGER filteropt_keyword_partitions ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER filteropt_keyword_partitions IS
-'follows the partitions of tables attached by keyword_attach()';
-
-CREATE FUNCTION filteropt.keyword_follow_owners() RETURNS event_trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	given record;
-BEGIN
-	FOR given IN
-		SELECT DISTINCT s.store, t.relowner::regrole AS owner
-		FROM pg_event_trigger_ddl_commands() d
-		JOIN filteropt.keyword_sources s ON s.source = d.objid AND d.classid = 'pg_class'::regclass
-		JOIN pg_class t ON t.oid = s.source
-		JOIN pg_class c ON c.oid = s.store
-		WHERE c.relowner <> t.relowner
-			-- Arguments of triggers are anybody's words; what keyword_attach() made, depends.
-			AND EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid
-				AND refclassid = 'pg_class'::regclass AND refobjid = t.oid AND deptype = 'a')
-	LOOP
-		EXECUTE format('ALTER TABLE %s OWNER TO %s', given.store, given.owner);
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION filteropt.keyword_follow_owners() IS
-'event trigger function: gives the compiled keywords of an attached table to its new owner, as the owner of the extension, since neither owner may';
-
-CREATE EVENT TRIGGER filteropt_keyword_owners ON ddl_command_end
-	WHEN TAG IN ('ALTER TABLE')
-	EXECUTE FUNCTION filteropt.keyword_follow_owners();
-ALTER EVENT TRIGGER filteropt_keyword_owners ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER filteropt_keyword_owners IS
-'follows the owners of tables attached by keyword_attach()';
-
-CREATE FUNCTION filteropt.keyword_link_store(source regclass) RETURNS void
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_link_store';
-COMMENT ON FUNCTION filteropt.keyword_link_store(regclass) IS
-'lets the compiled keywords of an attached table depend on it, which dumps do not carry; only its owner may call it';
-
-CREATE FUNCTION filteropt.keyword_follow_restore() RETURNS event_trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	source regclass;
-BEGIN
-	FOR source IN
-		SELECT g.tgrelid FROM pg_event_trigger_ddl_commands() d
-		JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
-		JOIN filteropt.keyword_sources s ON s.source = g.tgrelid
-		WHERE g.tgname = 'filteropt_keyword_columns' AND NOT EXISTS (
-			SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = s.store
-				AND refclassid = 'pg_class'::regclass AND refobjid = g.tgrelid AND deptype = 'a')
-			AND (SELECT relowner FROM pg_class WHERE oid = s.store) = (SELECT relowner FROM pg_class WHERE oid = g.tgrelid)
-	LOOP
-		PERFORM filteropt.keyword_link_store(source);
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION filteropt.keyword_follow_restore() IS
-'event trigger function: when the triggers of an attached table come from a dump, ties its compiled keywords to it';
-
-CREATE EVENT TRIGGER filteropt_keyword_restore ON ddl_command_end
-	WHEN TAG IN ('CREATE TRIGGER')
-	EXECUTE FUNCTION filteropt.keyword_follow_restore();
-ALTER EVENT TRIGGER filteropt_keyword_restore ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER filteropt_keyword_restore IS
-'ties compiled keywords to their table when both come from a dump';
+CREATE EVENT TRIGGER filteropt_keyword_ddl ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER')
+	EXECUTE FUNCTION filteropt.keyword_follow_ddl();
+COMMENT ON EVENT TRIGGER filteropt_keyword_ddl IS
+'follows owners and partitions of tables attached by keyword_attach()';
 
 CREATE FUNCTION filteropt.keyword_follow_drops() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	root regclass;
 BEGIN
-	-- A table that was attached itself is no partition.
-	IF NOT EXISTS (
-		SELECT FROM pg_event_trigger_dropped_objects() d
-		WHERE d.object_type = 'trigger' AND d.address_names[3] = 'filteropt_keyword_truncate'
-			AND NOT EXISTS (
-				SELECT FROM pg_event_trigger_dropped_objects() m
-				WHERE m.object_type = 'trigger' AND m.address_names[3] = 'filteropt_keyword_columns'
-					AND m.address_names[1:2] = d.address_names[1:2])) THEN
-		RETURN;
-	END IF;
-	-- What is gone does not tell whose partition it was.
-	FOR root IN SELECT s.source FROM filteropt.keyword_sources s JOIN pg_class c ON c.oid = s.source
-				JOIN pg_class t ON t.oid = s.store AND t.relowner = c.relowner
-				WHERE c.relkind = 'p' ORDER BY s.source
+	FOR root IN
+		SELECT s.source FROM filteropt.keyword_sources s
+		JOIN pg_class c ON c.oid = s.source
+		JOIN pg_class t ON t.oid = s.store AND t.relowner = c.relowner
+		WHERE EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'trigger'
+			AND d.address_names[3] = ('filteropt_keyword_truncate_' || t.relname)::name)
 	LOOP
-		-- Trouble with one table must not keep others from dropping theirs.
+		-- Trouble with the keywords must not keep others from dropping theirs.
 		BEGIN
 			PERFORM filteropt.keyword_rebuild(root);
 		EXCEPTION WHEN OTHERS THEN
@@ -489,14 +471,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION filteropt.keyword_follow_drops() IS
-'event trigger function: when a partition of an attached table was dropped, compiles the keywords of attached partitioned tables anew; runs as the owner of the extension, since who drops a partition need not own the table';
+'event trigger function: when a partition of an attached table was dropped, compiles the keywords of that table anew';
 
 CREATE EVENT TRIGGER filteropt_keyword_drops ON sql_drop
-	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP EXTENSION', 'DROP TYPE')
 	EXECUTE FUNCTION filteropt.keyword_follow_drops();
-ALTER EVENT TRIGGER filteropt_keyword_drops ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER filteropt_keyword_drops IS
 'follows dropped partitions of tables attached by keyword_attach()';
+
+-- Also where session_replication_role is replica.
+ALTER EVENT TRIGGER filteropt_keyword_ddl ENABLE ALWAYS;
+ALTER EVENT TRIGGER filteropt_keyword_drops ENABLE ALWAYS;
 
 CREATE VIEW filteropt.keyword_sources AS
 SELECT g.tgrelid::regclass AS source,
@@ -586,3 +571,10 @@ CREATE FUNCTION filteropt.keyword_test(keyword text, samples text[], whole_word 
 $$;
 COMMENT ON FUNCTION filteropt.keyword_test(text, text[], boolean, text, text[]) IS
 'tries a keyword before it is saved: for each sample whether it would be hit, and for each hit where, by which text, and inside which word; other_word tells that this is a longer word than what matched';
+
+-- What only the extension's owner calls: in event triggers, and as the owner of
+-- the aggregate and of the schema.  The rest of what keyword_attach() is made of
+-- runs with the rights of its caller, and does what he may do anyway.
+REVOKE EXECUTE ON FUNCTION filteropt.keyword_guard(), filteropt.keyword_renew(regclass),
+	filteropt.keyword_moves_partitions(pg_ddl_command), filteropt.keyword_follow_ddl(), filteropt.keyword_follow_drops(),
+	filteropt.keyword_set_add(text[], text), filteropt.keyword_set_final(text[]) FROM PUBLIC;

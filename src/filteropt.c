@@ -6,6 +6,8 @@
 
 #include "fmgr.h"
 
+#include "api/api.h"
+#include "cache/cache.h"
 #include "keyword/keyword.h"
 #include "rollup/rollup.h"
 
@@ -17,6 +19,12 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	/*
+	 * Callbacks at the end of a transaction are called in reverse order: the
+	 * cache looks last, at what the others wrote before the commit as well.
+	 */
+	fo_cache_init();
 	fo_keyword_init();
 	fo_rollup_init();
+	fo_api_init();
 }

@@ -4,7 +4,12 @@
  */
 #include "base/compat.h"
 
+#include "access/xlog.h"
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#endif
 #include "catalog/pg_class.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -103,6 +108,31 @@ fo_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/*
+ * Can no row have a null in this column?  From 18 on a constraint may not have
+ * been validated for the rows that were there before it.
+ */
+bool
+fo_attribute_not_null(TupleDesc desc, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescCompactAttr(desc, attnum - 1)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(desc, attnum - 1)->attnotnull;
+#endif
+}
+
+/* Append a detoasted text, in the client's encoding, behind its length in bytes. */
+void
+fo_send_counted(StringInfo buf, text *value)
+{
+#if PG_VERSION_NUM >= 170000
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+#else
+	pq_sendcountedtext(buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), false);
+#endif
+}
+
 /* Call a cast function, which takes one to three arguments. */
 Datum
 fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod)
@@ -112,4 +142,43 @@ fo_call_cast(FmgrInfo *cast, Datum value, int32 typmod)
 	if (cast->fn_nargs == 2)
 		return FunctionCall2(cast, value, Int32GetDatum(typmod));
 	return FunctionCall3(cast, value, Int32GetDatum(typmod), BoolGetDatum(false));
+}
+
+/* The same for a function that returns values of one type that is no row type. */
+void
+fo_begin_values(FunctionCallInfo fcinfo, Oid type)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	rsinfo->setDesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(rsinfo->setDesc, 1, "value", type, -1, 0);
+	MemoryContextSwitchTo(old);
+}
+
+/* The timeline that this server writes, or replays as a standby. */
+uint32
+fo_timeline(void)
+{
+	TimeLineID	timeline;
+
+	if (RecoveryInProgress())
+	{
+		(void) GetXLogReplayRecPtr(&timeline);
+		return timeline;
+	}
+#if PG_VERSION_NUM >= 150000
+	return GetWALInsertionTimeLine();
+#else
+	return ThisTimeLineID;
+#endif
 }

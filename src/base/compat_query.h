@@ -1,7 +1,6 @@
 /*
  * compat_query.h
- *		Differences between PostgreSQL 14 and 18 in parse analysis, attribute
- *		maps and ownership checks.
+ *		Differences between PostgreSQL 14 and 18 in parse analysis and attribute maps.
  */
 #ifndef FO_COMPAT_QUERY_H
 #define FO_COMPAT_QUERY_H
@@ -9,10 +8,8 @@
 #include "base/compat.h"
 
 #include "access/attmap.h"
-#include "catalog/pg_class.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
-#include "utils/acl.h"
 
 /* Parse analysis without parameters got a name of its own in 15. */
 #if PG_VERSION_NUM >= 150000
@@ -42,13 +39,10 @@ fo_plain_groups(Query *query)
 #define fo_plain_groups(query) (query)
 #endif
 
-/* Ownership checks became one function in 16. */
+/* Whether columns may be missing is asked from 16 on. */
 #if PG_VERSION_NUM >= 160000
-#define fo_owns_relation(relid, role) \
-	object_ownercheck(RelationRelationId, relid, role)
 #define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out, false)
 #else
-#define fo_owns_relation(relid, role) pg_class_ownercheck(relid, role)
 #define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out)
 #endif
 

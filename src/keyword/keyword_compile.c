@@ -420,5 +420,6 @@ fo_keyword_store_all(FoKeywordSource *source)
 	PopActiveSnapshot();
 	SPI_finish();
 	SetUserIdAndSecContext(before.role, before.context);
+	fo_keyword_source_renew(source->source);
 	return rebuild.owners;
 }

@@ -344,6 +344,19 @@ get_owner(FunctionCallInfo fcinfo, FoKeywordSource *source)
 }
 
 /*
+ * Do the sets of the source say what the snapshot shows to the current role?
+ * One from before "since" sees rows, or misses some, that the sets of its time
+ * do not tell of.
+ */
+static bool
+sets_apply(FoKeywordSource *source, Snapshot snapshot)
+{
+	return !source->detaching &&
+		!(TransactionIdIsValid(source->since) && XidInMVCCSnapshot(source->since, snapshot)) &&
+		check_enable_rls(source->source, InvalidOid, true) != RLS_ENABLED;
+}
+
+/*
  * The set to match against for the arguments source and owner of a function, in
  * the current snapshot and for the current role; NULL when the owner has none.
  */
@@ -357,14 +370,7 @@ get_set(FunctionCallInfo fcinfo)
 	check_privileges(source);
 	owner = get_owner(fcinfo, source);
 
-	/*
-	 * A snapshot from before the source was attached sees its rows, but no
-	 * sets.
-	 */
-	if (!fo_keyword_is_pending(source, owner) &&
-		!(TransactionIdIsValid(source->since) &&
-		  XidInMVCCSnapshot(source->since, GetActiveSnapshot())) &&
-		check_enable_rls(source->source, InvalidOid, true) != RLS_ENABLED)
+	if (sets_apply(source, GetActiveSnapshot()) && !fo_keyword_is_pending(source, owner))
 		return find_set(source, owner, GetActiveSnapshot());
 	compiled = fo_keyword_compile(source, owner, GetActiveSnapshot());
 	return compiled.set;

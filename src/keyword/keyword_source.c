@@ -17,9 +17,11 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -55,7 +57,8 @@ invalidate(Datum arg, Oid relation)
 	hash_seq_init(&all, sources);
 	while ((source = hash_seq_search(&all)) != NULL)
 	{
-		if (!OidIsValid(relation) || source->source == relation || source->store == relation)
+		if (!OidIsValid(relation) || source->source == relation || source->store == relation ||
+			list_member_oid(source->parents, relation))
 			source->valid = false;
 	}
 }
@@ -170,6 +173,7 @@ is_store(FoKeywordSource *source, Relation store)
 	List	   *indexes = RelationGetIndexList(store);
 	bool		good = store->rd_rel->relkind == RELKIND_RELATION &&
 		store->rd_rel->relam == HEAP_TABLE_AM_OID && store->rd_rules == NULL &&
+		store->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT &&
 		!store->rd_rel->relhassubclass && !store->rd_rel->relrowsecurity &&
 		list_length(indexes) == 1 && OidIsValid(store->rd_pkindex) &&
 		desc->natts == FO_STORE_REJECTED &&
@@ -200,7 +204,7 @@ describe_store(FoKeywordSource *source, const char *name)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table filteropt.%s with the compiled keywords of \"%s\" is missing",
 						quote_identifier(name), get_rel_name(source->source)),
-				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
+				 errhint("Call filteropt.keyword_rebuild() to have them compiled anew.")));
 	store = table_open(source->store, AccessShareLock);
 	if (store->rd_rel->relowner != source->role)
 		ereport(ERROR,
@@ -218,12 +222,10 @@ describe_store(FoKeywordSource *source, const char *name)
 	table_close(store, AccessShareLock);
 }
 
-/* The transaction that made a trigger, or an invalid one when all snapshots see it. */
-static TransactionId
-trigger_maker(Oid trigger)
+/* A copy of a trigger's row, with the place where it is. */
+static HeapTuple
+trigger_row(Relation triggers, Oid trigger)
 {
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
-	TransactionId maker = InvalidTransactionId;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -232,11 +234,93 @@ trigger_maker(Oid trigger)
 				ObjectIdGetDatum(trigger));
 	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple) && TransactionIdIsNormal(HeapTupleHeaderGetXmin(tuple->t_data)))
-		maker = HeapTupleHeaderGetXmin(tuple->t_data);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
 	systable_endscan(scan);
+	return tuple;
+}
+
+/* The transaction that wrote a trigger's row, or an invalid one when all snapshots see it. */
+static TransactionId
+trigger_writer(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	HeapTuple	tuple = trigger_row(triggers, trigger);
+	TransactionId writer = HeapTupleIsValid(tuple) ? HeapTupleHeaderGetXmin(tuple->t_data)
+		: InvalidTransactionId;
+
 	table_close(triggers, AccessShareLock);
-	return maker;
+	return TransactionIdIsNormal(writer) ? writer : InvalidTransactionId;
+}
+
+/* Name of the store and number of the owner column that a source's marker tells, if it has one. */
+bool
+fo_keyword_source_marker(Oid oid, NameData *store, AttrNumber *owner)
+{
+	Relation	relation = table_open(oid, AccessShareLock);
+	Trigger    *marker = find_marker(relation);
+
+	if (marker != NULL)
+	{
+		namestrcpy(store, marker->tgargs[0]);
+		*owner = marker->tgattr[0];
+	}
+	table_close(relation, NoLock);
+	return marker != NULL;
+}
+
+/*
+ * Let snapshots from before now read the source itself instead of its sets, by
+ * writing the marker's row anew: rows came or went in a way that is no matter of
+ * snapshots (truncated, rewritten, with a partition), or sets were mended.
+ */
+void
+fo_keyword_source_renew(Oid oid)
+{
+	Relation	relation = table_open(oid, AccessShareLock);
+	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
+	Trigger    *marker = find_marker(relation);
+	HeapTuple	tuple = marker == NULL ? NULL : trigger_row(triggers, marker->tgoid);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		CatalogTupleUpdate(triggers, &tuple->t_self, tuple);
+		CacheInvalidateRelcache(relation);
+	}
+	table_close(triggers, RowExclusiveLock);
+	table_close(relation, NoLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * Note which tables of a partitioned source have partitions, and whether one of
+ * these is being detached concurrently: which snapshots see it no set can tell.
+ */
+static void
+describe_partitions(FoKeywordSource *source, Relation relation)
+{
+	List	   *members;
+	ListCell   *cell;
+
+	list_free(source->parents);
+	source->parents = NIL;
+	source->detaching = false;
+	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	members = find_all_inheritors(source->source, NoLock, NULL);
+	foreach(cell, members)
+	{
+		MemoryContext old;
+
+		if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_PARTITIONED_TABLE)
+			continue;
+		list_free(find_inheritance_children_extended(lfirst_oid(cell), false, NoLock,
+													 &source->detaching, NULL));
+		old = MemoryContextSwitchTo(TopMemoryContext);
+		source->parents = lappend_oid(source->parents, lfirst_oid(cell));
+		MemoryContextSwitchTo(old);
+	}
+	list_free(members);
 }
 
 /* Fill in the description of a relation from its marker. */
@@ -247,7 +331,7 @@ describe(FoKeywordSource *source, Relation relation, const Trigger *marker)
 	AttrNumber	owner = marker->tgattr[0];
 
 	free_plans(source);
-	source->since = trigger_maker(marker->tgoid);
+	source->since = trigger_writer(marker->tgoid);
 	source->generation = ++generations;
 	source->role = relation->rd_rel->relowner;
 	column_name(relation, owner, &source->owner_column);
@@ -255,6 +339,7 @@ describe(FoKeywordSource *source, Relation relation, const Trigger *marker)
 	memset(&source->flag_column, 0, sizeof(NameData));
 	if (marker->tgnattr == 3)
 		column_name(relation, marker->tgattr[2], &source->flag_column);
+	describe_partitions(source, relation);
 	describe_owner(source, TupleDescAttr(RelationGetDescr(relation), owner - 1));
 	describe_store(source, marker->tgargs[0]);
 	source->whole_word = strcmp(marker->tgargs[1], "true") == 0;

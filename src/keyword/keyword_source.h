@@ -45,7 +45,10 @@ typedef struct FoKeywordSource
 	FoFoldLevel fold;
 	bool		whole_word;
 	bool		strict;			/* a bad keyword is an error */
-	TransactionId since;		/* what attached it, as far as snapshots tell */
+	TransactionId since;		/* snapshots that do not see it read the
+								 * source */
+	List	   *parents;		/* partitioned tables of a partitioned source */
+	bool		detaching;		/* is a partition being detached? */
 	SPIPlanPtr	select[2];		/* rows of one owner, in order; [1]: without
 								 * forced row security */
 	SPIPlanPtr	update;
@@ -66,6 +69,8 @@ typedef struct FoCompiled
 extern int	fo_keyword_depth;	/* how many kept plans are being executed */
 extern FoKeywordSource *fo_keyword_source_get(Oid source);
 extern FoKeywordSource *fo_keyword_source_find(Relation relation);
+extern bool fo_keyword_source_marker(Oid source, NameData *store, AttrNumber *owner);
+extern void fo_keyword_source_renew(Oid source);
 extern uint32 fo_keyword_owner_hash(FoKeywordSource *source, Datum owner);
 extern bool fo_keyword_owner_equal(FoKeywordSource *source, Datum a, Datum b);
 
@@ -75,6 +80,9 @@ extern void fo_keyword_store(FoKeywordSource *source, Datum owner);
 extern int64 fo_keyword_store_all(FoKeywordSource *source);
 extern bool fo_keyword_storing;
 extern char *fo_keyword_operator(Oid oid);
+
+/* keyword_store.c */
+extern void fo_keyword_need_store(Oid source);
 
 /* keyword_sync.c */
 extern bool fo_keyword_is_pending(FoKeywordSource *source, Datum owner);

@@ -1,6 +1,6 @@
 /*
  * keyword_store.c
- *		Making the tables that hold compiled keywords.
+ *		Making the tables that hold compiled keywords, and keeping them with their sources.
  *
  * They live in schema filteropt, where ordinary roles cannot create tables, so
  * that is done as the schema's owner, for a caller who owns the source; the
@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "tcop/deparse_utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -29,9 +30,13 @@
 #include "base/compat.h"
 #include "keyword/keyword_source.h"
 
-PG_FUNCTION_INFO_V1(fo_keyword_make_store);
+/* Names of stores begin so: nothing else is made in the schema for ordinary owners. */
+#define PREFIX "keywords_"
+
+PG_FUNCTION_INFO_V1(fo_keyword_name_store);
 PG_FUNCTION_INFO_V1(fo_keyword_guard);
-PG_FUNCTION_INFO_V1(fo_keyword_link_store);
+PG_FUNCTION_INFO_V1(fo_keyword_renew);
+PG_FUNCTION_INFO_V1(fo_keyword_moves_partitions);
 
 /* Run a statement as the owner of schema filteropt. */
 static void
@@ -84,46 +89,86 @@ column_type(Oid source, AttrNumber column)
 	return psprintf("%s COLLATE %s", name, generate_collation_name(collation));
 }
 
-/* A name for the store of a table that is free in schema filteropt. */
-static char *
-choose_name(Oid source)
+/* keyword_name_store(source regclass) returns name */
+Datum
+fo_keyword_name_store(PG_FUNCTION_ARGS)
 {
 	Oid			schema = get_namespace_oid("filteropt", false);
-	char	   *base = psprintf("keywords_%s", get_rel_name(source));
+	char	   *table = get_rel_name(PG_GETARG_OID(0));
+	NameData   *result = palloc0(sizeof(NameData));
+	char	   *base;
 	char	   *name;
 	int			n = 0;
 
+	if (table == NULL)
+		PG_RETURN_NULL();
+	base = psprintf(PREFIX "%s", table);
 	base[pg_mbcliplen(base, strlen(base), NAMEDATALEN - 12)] = '\0';
 	name = base;
 	while (OidIsValid(get_relname_relid(name, schema)))
 		name = psprintf("%s_%d", base, ++n);
-	return name;
+	namestrcpy(result, name);
+	PG_RETURN_NAME(result);
 }
 
 /* Let the store go when the source is dropped. */
 static void
-depend_on_source(Oid source, const char *name)
+depend_on_source(Oid source, Oid store)
 {
-	Oid			store = get_relname_relid(name, get_namespace_oid("filteropt", false));
 	ObjectAddress from;
 	ObjectAddress to;
 
-	CommandCounterIncrement();
 	ObjectAddressSet(from, RelationRelationId, store);
 	ObjectAddressSet(to, RelationRelationId, source);
+	deleteDependencyRecordsForSpecific(RelationRelationId, store, DEPENDENCY_AUTO,
+									   RelationRelationId, source);
 	recordDependencyOn(&from, &to, DEPENDENCY_AUTO);
 }
 
-/* keyword_link_store(source regclass) */
+/* keyword_renew(source regclass), which event triggers call for a store of the same owner */
 Datum
-fo_keyword_link_store(PG_FUNCTION_ARGS)
+fo_keyword_renew(PG_FUNCTION_ARGS)
 {
 	Oid			source = PG_GETARG_OID(0);
+	NameData	name;
+	AttrNumber	owner;
 
-	check_owner(source);
-	/* The description is of a store that has the same owner. */
-	depend_on_source(source, get_rel_name(fo_keyword_source_get(source)->store));
+	if (fo_keyword_source_marker(source, &name, &owner))
+		depend_on_source(source, get_relname_relid(NameStr(name),
+												   get_namespace_oid("filteropt", false)));
+	fo_keyword_source_renew(source);
 	PG_RETURN_VOID();
+}
+
+/* Does a part of ALTER TABLE add or remove a partition? */
+static bool
+moves_partition(Node *part)
+{
+	AlterTableCmd *command = (AlterTableCmd *) part;
+
+	return IsA(part, AlterTableCmd) &&
+		(command->subtype == AT_AttachPartition || command->subtype == AT_DetachPartition ||
+		 command->subtype == AT_DetachPartitionFinalize);
+}
+
+/* keyword_moves_partitions(command pg_ddl_command) returns boolean */
+Datum
+fo_keyword_moves_partitions(PG_FUNCTION_ARGS)
+{
+	CollectedCommand *command = (CollectedCommand *) PG_GETARG_POINTER(0);
+	ListCell   *cell;
+
+	if (command->type == SCT_Simple)
+		PG_RETURN_BOOL(IsA(command->parsetree, CreateStmt) ||
+					   IsA(command->parsetree, CreateForeignTableStmt));
+	if (command->type != SCT_AlterTable)
+		PG_RETURN_BOOL(false);
+	foreach(cell, command->d.alterTable.subcmds)
+	{
+		if (moves_partition(((CollectedATSubcmd *) lfirst(cell))->parsetree))
+			PG_RETURN_BOOL(true);
+	}
+	PG_RETURN_BOOL(false);
 }
 
 /* The statements that make a store of that name for owners of that type. */
@@ -145,26 +190,29 @@ store_definition(Oid source, const char *type, const char *name)
 					quote_identifier(role));
 }
 
-/* keyword_make_store(source regclass, owner name) returns name */
-Datum
-fo_keyword_make_store(PG_FUNCTION_ARGS)
+/*
+ * Make the store that the marker of a source names, unless it is there, for a
+ * caller who owns the source.
+ */
+void
+fo_keyword_need_store(Oid source)
 {
-	Oid			source = PG_GETARG_OID(0);
-	AttrNumber	column = get_attnum(source, NameStr(*PG_GETARG_NAME(1)));
-	char	   *name;
-	NameData   *result = palloc0(sizeof(NameData));
+	Oid			schema = get_namespace_oid("filteropt", false);
+	NameData	name;
+	AttrNumber	owner;
 
 	check_owner(source);
-	if (column == InvalidAttrNumber)
+	if (!fo_keyword_source_marker(source, &name, &owner) ||
+		OidIsValid(get_relname_relid(NameStr(name), schema)))
+		return;
+	if (strncmp(NameStr(name), PREFIX, strlen(PREFIX)) != 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist",
-						NameStr(*PG_GETARG_NAME(1)), get_rel_name(source))));
-	name = choose_name(source);
-	run_as_schema_owner(store_definition(source, column_type(source, column), name));
-	depend_on_source(source, name);
-	namestrcpy(result, name);
-	PG_RETURN_NAME(result);
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("\"%s\" is no name for a table of compiled keywords", NameStr(name)),
+				 errhint("Call filteropt.keyword_detach() and filteropt.keyword_attach() again.")));
+	run_as_schema_owner(store_definition(source, column_type(source, owner), NameStr(name)));
+	CommandCounterIncrement();
+	depend_on_source(source, get_relname_relid(NameStr(name), schema));
 }
 
 /* Does a store have a row of the owner of this tuple, as committed by now? */

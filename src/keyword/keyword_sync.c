@@ -366,10 +366,9 @@ fo_keyword_rebuild(PG_FUNCTION_ARGS)
 	Oid			oid = PG_GETARG_OID(0);
 	FoKeywordSource *source;
 
+	fo_keyword_need_store(oid);
 	/* Keep writers out, but not readers. */
 	LockRelationOid(oid, ShareRowExclusiveLock);
 	source = fo_keyword_source_get(oid);
-	if (!fo_owns_relation(oid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(oid));
 	PG_RETURN_INT64(fo_keyword_store_all(source));
 }

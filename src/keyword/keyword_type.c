@@ -299,7 +299,7 @@ fo_keyword_set_send(PG_FUNCTION_ARGS)
 		text	   *value = fo_keyword_text(source, len);
 
 		CHECK_FOR_INTERRUPTS();
-		pq_sendcountedtext(&buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), false);
+		fo_send_counted(&buf, value);
 		pfree(value);
 	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));

@@ -94,7 +94,7 @@ choose_zone(text *zone)
 static void
 check_owner(Oid base)
 {
-	if (!fo_owns_relation(base, GetUserId()))
+	if (!fo_owns_relation(base))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of table %s", get_rel_name(base)),
@@ -331,7 +331,7 @@ register_rollup(const FoRollupIds *ids, const char *zone)
 	Oid			config = fo_rollup_config_relid();
 	FoSqlState	state;
 
-	fo_rollup_enter(&state, fo_rollup_owner(config));
+	fo_rollup_enter(&state, fo_relation_owner(config));
 	fo_rollup_run("DELETE FROM filteropt.rollup r WHERE NOT EXISTS"
 				  " (SELECT FROM pg_class c WHERE c.oid = r.view)");
 	fo_rollup_run("INSERT INTO filteropt.rollup (view, query, data, base, day_tz)"

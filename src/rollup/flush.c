@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -184,7 +185,7 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 		return;
 	/* Toasting wants a snapshot, which is gone before commit. */
 	pushed = OidIsValid(target.rel->rd_rel->reltoastrelid) &&
-		!HaveRegisteredOrActiveSnapshot();
+		!fo_has_snapshot();
 	if (pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	if (ndeltas == 1)

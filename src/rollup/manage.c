@@ -25,6 +25,7 @@
 #include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -39,20 +40,6 @@ PG_FUNCTION_INFO_V1(fo_rollup_check);
 PG_FUNCTION_INFO_V1(fo_rollup_guard);
 PG_FUNCTION_INFO_V1(fo_rollup_pending_rows);
 PG_FUNCTION_INFO_V1(fo_rollup_skip_known);
-
-/* The owner of a relation. */
-Oid
-fo_rollup_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
 
 /* Make backends load the rollups of the partitions anew. */
 void
@@ -77,7 +64,7 @@ get_rollup(Oid view, bool must_own)
 				 errmsg("relation \"%s\" is not a rollup",
 						name ? name : psprintf("%u", view)),
 				 errhint("The view filteropt.rollup_stat lists all rollups.")));
-	if (must_own && !fo_owns_relation(view, GetUserId()))
+	if (must_own && !fo_owns_relation(view))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of rollup %s", name)));
@@ -146,7 +133,7 @@ fo_rollup_drop(PG_FUNCTION_ARGS)
 	drop_relation(ids.view, "VIEW");
 	drop_relation(ids.query, "VIEW");
 	drop_relation(ids.data, "TABLE");
-	fo_rollup_enter(&inner, fo_rollup_owner(fo_rollup_config_relid()));
+	fo_rollup_enter(&inner, fo_relation_owner(fo_rollup_config_relid()));
 	fo_rollup_run("DELETE FROM filteropt.rollup WHERE view = %u", ids.view);
 	fo_rollup_leave(&inner);
 	CommandCounterIncrement();
@@ -257,7 +244,7 @@ fo_rollup_pending_rows(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	if (pg_class_aclcheck(ids.view, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 	{
-		fo_rollup_enter(&state, fo_rollup_owner(ids.data));
+		fo_rollup_enter(&state, fo_relation_owner(ids.data));
 		fo_rollup_run("SELECT count(*), coalesce(sum(c), 0)::bigint, coalesce(max(c), 0)"
 					  " FROM (SELECT count(*) AS c FROM %s GROUP BY %s) g WHERE c > 0",
 					  fo_rollup_relation_name(ids.data), group_columns(ids.data));

@@ -10,7 +10,6 @@
 #define FO_CAPTURE_TRIGGER	"filteropt_rollup"
 #define FO_TRUNCATE_TRIGGER	"filteropt_rollup_truncate"
 
-extern Oid	fo_rollup_owner(Oid relid);
 extern void fo_rollup_add_truncate_trigger(Oid relid);
 extern void fo_rollup_drop_truncate_trigger(Oid relid);
 extern void fo_rollup_invalidate_partitions(Oid base);

@@ -25,6 +25,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
@@ -268,7 +269,7 @@ merge_group(Merge *merge, const FoDelta *delta, int at_least)
 	for (int i = 0; i < nkeys; i++)
 		equality_key(&keys[i], merge->index, i, delta->values[i],
 					 delta->nulls[i]);
-	scan = index_beginscan(merge->data, merge->index, merge->snapshot, nkeys, 0);
+	scan = fo_index_beginscan(merge->data, merge->index, merge->snapshot, nkeys);
 	index_rescan(scan, keys, nkeys, NULL, 0);
 	while (run.nrows < MAX_RUN &&
 		   index_getnext_slot(scan, ForwardScanDirection, merge->slot))
@@ -471,7 +472,7 @@ merge_groups(Merge *merge)
 	IndexScanDesc scan;
 	Run			run = {0, true, NULL};
 
-	scan = index_beginscan(merge->data, merge->index, merge->snapshot, 0, 0);
+	scan = fo_index_beginscan(merge->data, merge->index, merge->snapshot, 0);
 	index_rescan(scan, NULL, 0, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
 	{

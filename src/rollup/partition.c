@@ -13,6 +13,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -57,7 +58,7 @@ truncate_rollups(Oid relid)
 		FoRollupIds *ids = lfirst(lc);
 		FoSqlState	state;
 
-		fo_rollup_enter(&state, fo_rollup_owner(ids->data));
+		fo_rollup_enter(&state, fo_relation_owner(ids->data));
 		fo_rollup_run("TRUNCATE %s", fo_rollup_relation_name(ids->data));
 		fo_rollup_leave(&state);
 	}
@@ -114,7 +115,7 @@ truncate_triggers(Oid relid, bool add)
 
 		if (get_rel_relkind(leaf) != RELKIND_RELATION)
 			continue;
-		fo_rollup_enter(&state, fo_rollup_owner(leaf));
+		fo_rollup_enter(&state, fo_relation_owner(leaf));
 		if (add)
 			fo_rollup_add_truncate_trigger(leaf);
 		else if (!has_rollups(fo_rollup_lineage(leaf)))

@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -177,7 +178,7 @@ merge_rollup(const FoRollupIds *ids)
 		!worth_a_pass(ids->data))
 		return;
 	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(fo_rollup_owner(ids->view), security |
+	SetUserIdAndSecContext(fo_relation_owner(ids->view), security |
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
 	rollup = fo_rollup_load(ids);

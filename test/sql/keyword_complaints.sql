@@ -1,6 +1,8 @@
 -- What users of other filters complain of, and what happens here.
 SET search_path = public, filteropt;
 SET jit = off;
+-- Versions of psql disagree on how wide emoji are.
+\pset format unaligned
 
 -- found: the texts as matched, NULL for none.
 CREATE FUNCTION pg_temp.found(body text, keywords text[], fold text DEFAULT 'accent', allow text[] DEFAULT NULL)

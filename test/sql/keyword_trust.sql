@@ -88,7 +88,88 @@ DROP TABLE parent CASCADE;
 CREATE UNLOGGED TABLE lost (u int, k text);
 SELECT keyword_attach('lost', 'u', 'k');
 DROP TABLE lost;
-SELECT keyword_make_store('forced', 'nothing');
+
+-- a name that is not for sets: whoever may make triggers gets no table of it
+SET ROLE keyword_bob;
+CREATE TABLE squatter (u int, k text);
+CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF u, k ON squatter
+	FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync('feed', 'true', 'accent', 'skip');
+SELECT keyword_rebuild('squatter');
+DROP TABLE squatter;
+RESET ROLE;
+
+-- what runs as the owner of a table when others write it can do no more than compute
+SET ROLE keyword_alice;
+CREATE FUNCTION plant_it() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user = 'keyword_alice' THEN
+		CREATE TEMP TABLE IF NOT EXISTS planted (x int);
+	END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+	NULL;
+END $$;
+CREATE FUNCTION plant(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.plant_it(); RETURN true; END $$;
+CREATE TABLE bait (u int, k text);
+SELECT keyword_attach('bait', 'u', 'k');
+CREATE INDEX ON bait (u) WHERE public.plant(1);
+RESET ROLE;
+INSERT INTO bait VALUES (1, 'cat');
+SELECT keyword_match('bait', 1, 'cat'), to_regclass('pg_temp.planted') AS planted;
+-- ... as it could, had it not been so
+SET ROLE keyword_alice;
+SELECT plant(1), to_regclass('pg_temp.planted') AS planted;
+DROP TABLE planted, bait;
+DROP FUNCTION plant(int), plant_it();
+RESET ROLE;
+
+-- a policy that makes what is known of the table outdated while its keywords are read
+SET ROLE keyword_alice;
+CREATE TABLE moving (u int, k text);
+INSERT INTO moving VALUES (1, 'cat'), (1, 'dog'), (2, 'cat');
+SELECT keyword_attach('moving', 'u', 'k');
+CREATE FUNCTION shift(owner int, keyword text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+	IF keyword = 'dog' THEN
+		GRANT SELECT ON moving TO keyword_bob;
+		REVOKE INSERT ON moving FROM keyword_bob;
+		RETURN filteropt.keyword_match('moving', 2, 'cat') = '{cat}';
+	END IF;
+	RETURN true;
+END $$;
+CREATE POLICY p ON moving USING (shift(u, k));
+ALTER TABLE moving ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON moving TO keyword_bob;
+SET ROLE keyword_bob;
+SELECT keyword_match('moving', 1, 'cat dog') FROM generate_series(1, 3);
+SELECT * FROM keyword_match('moving', 1, ARRAY['cat', 'dog']);
+SET ROLE keyword_alice;
+DROP TABLE moving;
+DROP FUNCTION shift(int, text);
+RESET ROLE;
+
+-- what is only called from within is for nobody else
+SELECT p.oid::regprocedure AS internal FROM pg_proc p
+WHERE pronamespace = 'filteropt'::regnamespace AND proname LIKE 'keyword\_%' AND NOT has_function_privilege('keyword_bob', p.oid, 'EXECUTE')
+ORDER BY p.oid::regprocedure::text;
+SET ROLE keyword_bob;
+SELECT filteropt.keyword_renew('forced');
+CREATE TABLE guarded (u int);
+CREATE TRIGGER guard BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_guard();
+DROP TABLE guarded;
+-- ... and the aggregate, the view and all of a table's life work without
+SELECT keyword_set_agg(k) FROM (VALUES ('a'), ('b')) AS t (k);
+SELECT count(*) FROM keyword_rejected;
+CREATE TABLE lived (u int, k text) PARTITION BY LIST (u);
+CREATE TABLE lived1 PARTITION OF lived FOR VALUES IN (1);
+INSERT INTO lived VALUES (1, 'a');
+SELECT keyword_attach('lived', 'u', 'k');
+CREATE TABLE lived2 PARTITION OF lived FOR VALUES IN (2);
+INSERT INTO lived VALUES (2, 'b');
+ALTER TABLE lived DETACH PARTITION lived1;
+SELECT keyword_match('lived', 1, 'a'), keyword_match('lived', 2, 'b'), keyword_rebuild('lived');
+SELECT keyword_detach('lived');
+DROP TABLE lived, lived1;
+RESET ROLE;
 
 -- a number that would be rounded is no owner
 SELECT keyword_match('forced', 1.4, 'open');

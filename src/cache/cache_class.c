@@ -1,0 +1,167 @@
+/*
+ * cache_class.c
+ *		Classification: what a model said about a post, found again by its text.
+ *
+ * A verdict is a value of the resource "classification": an object with the verdict
+ * and its provenance, keyed by SHA-256 of model, prompt, parameters and the normalised
+ * text (core/cache_text.c).  Everything else is the cache's.
+ */
+#include "postgres.h"
+
+#include "cache/cache_internal.h"
+#include "core/cache_text.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/snapmgr.h"
+
+#define KEY_VERSION		"filteropt classification 1"
+#define KEY_BYTES		(3 + 64)
+
+/* Parts of a key, each preceded by its length when hashed. */
+typedef struct Parts
+{
+	const void *part[12];
+	size_t		len[12];
+	uint64		size[6];
+	int			n;
+} Parts;
+
+static void
+add_part(Parts *parts, const void *part, size_t len)
+{
+	parts->size[parts->n / 2] = len;
+	parts->part[parts->n] = &parts->size[parts->n / 2];
+	parts->len[parts->n++] = sizeof(uint64);
+	parts->part[parts->n] = part;
+	parts->len[parts->n++] = len;
+}
+
+/* The normal form of a text, in memory of the caller. */
+static uint8_t *
+normal_text(text *body, size_t *len)
+{
+	char	   *utf8 = pg_server_to_any(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), PG_UTF8);
+	size_t		utf8_len = utf8 == VARDATA_ANY(body) ? VARSIZE_ANY_EXHDR(body) : strlen(utf8);
+	uint8_t    *normal = MemoryContextAllocHuge(CurrentMemoryContext, fo_cache_text_room(utf8_len));
+
+	*len = fo_cache_text_normal((uint8_t *) utf8, utf8_len, normal);
+	return normal;
+}
+
+/* Write the key of a text for a model: "c1:" and 64 hexadecimal digits. */
+static void
+make_key(char *to, text *body, text *model, text *prompt, Jsonb *params)
+{
+	Parts		parts = {.n = 0};
+	uint8		digest[32];
+	size_t		len;
+	uint8_t    *normal = normal_text(body, &len);
+
+	add_part(&parts, KEY_VERSION, strlen(KEY_VERSION));
+	add_part(&parts, VARDATA_ANY(model), VARSIZE_ANY_EXHDR(model));
+	add_part(&parts, VARDATA_ANY(prompt), VARSIZE_ANY_EXHDR(prompt));
+	if (params != NULL)
+	{
+		char	   *canonical = JsonbToCString(NULL, &params->root, VARSIZE(params));
+
+		add_part(&parts, canonical, strlen(canonical));
+	}
+	else
+		add_part(&parts, "", 0);
+	add_part(&parts, normal, len);
+	fo_sha256(digest, parts.n, parts.part, parts.len);
+	memcpy(to, "c1:", 3);
+	hex_encode((char *) digest, sizeof(digest), to + 3);
+	pfree(normal);
+}
+
+PG_FUNCTION_INFO_V1(fo_classification_key);
+
+/* classification_key(body, model, prompt, params) returns text */
+Datum
+fo_classification_key(PG_FUNCTION_ARGS)
+{
+	char		key[KEY_BYTES];
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	make_key(key, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
+			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, KEY_BYTES));
+}
+
+PG_FUNCTION_INFO_V1(fo_classification_normal);
+
+/* classification_text(body) returns text: what the key is made of */
+Datum
+fo_classification_normal(PG_FUNCTION_ARGS)
+{
+	size_t		len;
+	uint8_t    *normal = normal_text(PG_GETARG_TEXT_PP(0), &len);
+	char	   *result = pg_any_to_server((char *) normal, len, PG_UTF8);
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(result, result == (char *) normal ? len
+											  : strlen(result)));
+}
+
+/* A number in an object, 0 if there is none. */
+static double
+number_field(Jsonb *object, const char *name)
+{
+	JsonbValue	buffer;
+	JsonbValue *value = getKeyJsonValueFromContainer(&object->root, name, strlen(name), &buffer);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return 0;
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+											  NumericGetDatum(value->val.numeric)));
+}
+
+/* Count what a hit has saved: millionths of the cost's unit, and milliseconds. */
+static void
+count_savings(FoCacheResource *resource, Jsonb *object)
+{
+	double		cost = number_field(object, "cost") * 1e6;
+	double		ms = number_field(object, "ms");
+
+	if (cost > 0 && cost < 1e15)
+		fo_cache_count_slow(resource->slot, FO_COUNT_SAVED_COST, (uint64) cost);
+	if (ms > 0 && ms < 1e12)
+		fo_cache_count_slow(resource->slot, FO_COUNT_SAVED_MS, (uint64) ms);
+}
+
+PG_FUNCTION_INFO_V1(fo_classification_get);
+
+/* classification_get(body, model, prompt, params) returns jsonb: the verdict */
+Datum
+fo_classification_get(PG_FUNCTION_ARGS)
+{
+	static const char name[] = "classification";
+	char		bytes[KEY_BYTES];
+	FoCacheResource *resource = fo_resource_find(name, strlen(name));
+	FoCacheKey	key;
+	FoCacheItem item;
+	JsonbValue	buffer;
+	JsonbValue *verdict;
+
+	if (resource == NULL)
+		resource = fo_resource_get(cstring_to_text(name));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	make_key(bytes, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
+			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
+	fo_key_make(&key, resource, bytes, KEY_BYTES);
+	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
+		!JB_ROOT_IS_OBJECT(item.value))
+		PG_RETURN_NULL();
+	count_savings(resource, item.value);
+	verdict = getKeyJsonValueFromContainer(&item.value->root, "verdict", 7, &buffer);
+	if (verdict == NULL || verdict->type == jbvNull)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(verdict));
+}

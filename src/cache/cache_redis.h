@@ -1,0 +1,44 @@
+/*
+ * cache_redis.h
+ *		Level 2, as the rest of the feature sees it.
+ */
+#ifndef FO_CACHE_REDIS_H
+#define FO_CACHE_REDIS_H
+
+#include "cache/cache_internal.h"
+
+/* Longer keys are not kept in Redis. */
+#define FO_REDIS_MAX_KEY	8192
+
+/* A committed or about to be committed change of a key that Redis may hold. */
+typedef struct FoRedisChange
+{
+	char	   *name;			/* Redis key, without prefix and run id */
+	int			name_len;
+	char	   *record;			/* the value to store, NULL: a tombstone */
+	int			record_len;
+	int64		keep_ms;		/* how long Redis keeps the record */
+	char	   *full_name;		/* with prefix and run id; NULL: Redis was not
+								 * told */
+	int			full_len;
+} FoRedisChange;
+
+extern bool fo_redis_configured(void);
+extern bool fo_redis_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item);
+extern int	fo_redis_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *items);
+extern void fo_redis_name(FoCacheKey *key, FoRedisChange *change);
+extern void fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change);
+extern bool fo_redis_fence(FoRedisChange *changes, int n);
+extern bool fo_redis_publish(FoRedisChange *changes, int n);
+extern bool fo_redis_kill(FoRedisChange *changes, int n);
+extern void fo_redis_miss(FoRedisChange *changes, int n);
+extern void fo_redis_missed_again(void);
+extern bool fo_redis_may_miss(void);
+extern int	fo_redis_drain(void);
+extern bool fo_redis_outbox_empty(void);
+extern void fo_redis_thin_missed(void);
+extern void fo_redis_track(int timeout_ms);
+extern void fo_redis_close(void);
+extern const char *fo_redis_state(void);
+
+#endif							/* FO_CACHE_REDIS_H */

@@ -1,0 +1,437 @@
+/*
+ * cache_redis_conn.c
+ *		The connection of a backend to Redis, and the circuit breaker of all of them.
+ *
+ * hiredis parses; sending and receiving is done here, so that a whole operation has
+ * one deadline whatever trickles in, and the same code serves hiredis 0.14 (which
+ * forgets its timeout when it reconnects) and 1.x.  A connection that failed or was
+ * left in the middle of an operation is closed, never reused.
+ *
+ * The breaker is in shared memory: after a failure no backend asks Redis for
+ * filteropt.cache_redis_breaker_window; then one of them may try (half open), and its
+ * success closes the breaker for all.
+ *
+ * Names of keys contain the run id of the Redis process: after a restart, which may
+ * have brought old values back, nothing from before is found.
+ */
+#include "postgres.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "cache/cache_redis.h"
+#include "cache/cache_redis_conn.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+#define RUN_ID_LEN		8		/* of 40 digits */
+#define MAX_REPLY_BYTES (512u * 1024 * 1024)
+#define ERROR_EVERY		(10 * USECS_PER_SEC)	/* messages in the log */
+
+static const char *const script_text[FO_SCRIPTS] = {
+	/* fence, record, ms; tombstone, ms.  86 is FO_RECORD_VALUE. */
+	[FO_SCRIPT_PUBLISH] =
+	"local v = redis.call('GET', KEYS[1])"
+	" if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end"
+	" if v and string.byte(v, 5) == 86 then"
+	" redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) end"
+	" return 0"
+};
+
+static redisContext *connection = NULL;
+static char connected_to[256];	/* address the connection was made for */
+static char run_id[RUN_ID_LEN + 1];
+static char script_sha[FO_SCRIPTS][41];
+static bool in_operation = false;
+static bool probing = false;
+static instr_time deadline_start;
+static int	deadline_ms;
+
+/* Is there a Redis to ask? */
+bool
+fo_redis_configured(void)
+{
+	return fo_cache_redis != NULL && fo_cache_redis[0] != '\0';
+}
+
+/* First digits of the run id of the Redis process that we talk to. */
+const char *
+fo_redis_run(void)
+{
+	return run_id;
+}
+
+/* Drop the connection. */
+void
+fo_redis_close(void)
+{
+	if (connection != NULL)
+	{
+		redisFree(connection);
+		connection = NULL;
+		ReleaseExternalFD();
+	}
+	in_operation = false;
+}
+
+/* For people: "off", "closed", "open" or "recovering". */
+const char *
+fo_redis_state(void)
+{
+	FoCacheShared *shared = fo_cache_shared();
+
+	if (!fo_redis_configured())
+		return "off";
+	if (shared == NULL)
+		return "no shared memory";
+	if (pg_atomic_read_u64(&shared->breaker.open_until) != 0)
+		return "open";
+	return fo_redis_outbox_empty() ? "closed" : "recovering";
+}
+
+static int
+elapsed_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, deadline_start);
+	return (int) INSTR_TIME_GET_MILLISEC(now);
+}
+
+static void
+start_deadline(int ms)
+{
+	INSTR_TIME_SET_CURRENT(deadline_start);
+	deadline_ms = ms;
+}
+
+/* Let no read or write of a socket last longer than what is left of the deadline. */
+static bool
+limit_socket(redisContext *redis)
+{
+	int			left = deadline_ms - elapsed_ms();
+	struct timeval tv;
+
+	if (left <= 0)
+		return false;
+	tv.tv_sec = left / 1000;
+	tv.tv_usec = (left % 1000) * 1000;
+	return setsockopt(redis->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
+		setsockopt(redis->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == 0;
+}
+
+/* Send what is queued and read one reply, within the deadline.  NULL on failure. */
+static redisReply *
+await(redisContext *redis)
+{
+	void	   *reply = NULL;
+	int			done = 0;
+
+	while (!done)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!limit_socket(redis) || redisBufferWrite(redis, &done) != REDIS_OK)
+			return NULL;
+	}
+	for (;;)
+	{
+		if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK)
+			return NULL;
+		if (reply != NULL)
+			return reply;
+		CHECK_FOR_INTERRUPTS();
+		if (redis->reader->len > MAX_REPLY_BYTES || !limit_socket(redis) ||
+			redisBufferRead(redis) != REDIS_OK)
+			return NULL;
+	}
+}
+
+/* One reply on any connection, within so many milliseconds; NULL on failure. */
+redisReply *
+fo_redis_await(redisContext *redis, int timeout_ms)
+{
+	start_deadline(timeout_ms);
+	return await(redis);
+}
+
+/* Open a socket to the configured address. */
+static redisContext *
+open_socket(int timeout_ms)
+{
+	struct timeval tv = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
+	const char *colon = strrchr(fo_cache_redis, ':');
+	char		host[256];
+
+	if (fo_cache_redis[0] == '/')
+		return redisConnectUnixWithTimeout(fo_cache_redis, tv);
+	if (colon == NULL || (size_t) (colon - fo_cache_redis) >= sizeof(host))
+		return NULL;
+	memcpy(host, fo_cache_redis, colon - fo_cache_redis);
+	host[colon - fo_cache_redis] = '\0';
+	return redisConnectWithTimeout(host, (int) strtol(colon + 1, NULL, 10), tv);
+}
+
+/* Does the next reply of a new connection say OK? */
+static bool
+expect_ok(redisContext *redis)
+{
+	redisReply *reply = await(redis);
+	bool		good = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return good;
+}
+
+/* Read the run id out of the reply to INFO. */
+static bool
+expect_run_id(redisContext *redis, char *to)
+{
+	redisReply *reply = await(redis);
+	const char *found = NULL;
+
+	if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+		found = strstr(reply->str, "run_id:");
+	if (found != NULL && strspn(found + 7, "0123456789abcdef") >= RUN_ID_LEN)
+		strlcpy(to, found + 7, RUN_ID_LEN + 1);
+	else
+		found = NULL;
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return found != NULL;
+}
+
+/* Log in, choose the database and learn who we talk to, in one round trip. */
+static bool
+greet(redisContext *redis, char *to)
+{
+	bool		with_user = fo_cache_redis_user[0] != '\0';
+	bool		with_password = fo_cache_redis_password[0] != '\0';
+	bool		good = true;
+
+	if (with_user)
+		redisAppendCommand(redis, "AUTH %s %s", fo_cache_redis_user, fo_cache_redis_password);
+	else if (with_password)
+		redisAppendCommand(redis, "AUTH %s", fo_cache_redis_password);
+	if (fo_cache_redis_database != 0)
+		redisAppendCommand(redis, "SELECT %d", fo_cache_redis_database);
+	redisAppendCommand(redis, "INFO server");
+	if (with_user || with_password)
+		good = expect_ok(redis);
+	if (good && fo_cache_redis_database != 0)
+		good = expect_ok(redis);
+	return good && expect_run_id(redis, to);
+}
+
+/* A new connection, logged in; NULL on failure. */
+redisContext *
+fo_redis_connect(char *to, int timeout_ms)
+{
+	redisContext *redis;
+
+	start_deadline(timeout_ms);
+	redis = open_socket(timeout_ms);
+	if (redis != NULL && (redis->err || !greet(redis, to)))
+	{
+		redisFree(redis);
+		redis = NULL;
+	}
+	return redis;
+}
+
+/* Let a connection know our scripts, and learn their hashes. */
+static bool
+load_scripts(redisContext *redis)
+{
+	for (int i = 0; i < FO_SCRIPTS; i++)
+		redisAppendCommand(redis, "SCRIPT LOAD %s", script_text[i]);
+	for (int i = 0; i < FO_SCRIPTS; i++)
+	{
+		redisReply *reply = await(redis);
+		bool		good = reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == 40;
+
+		if (good)
+			strlcpy(script_sha[i], reply->str, 41);
+		if (reply != NULL)
+			freeReplyObject(reply);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+static void
+close_at_exit(int code, Datum arg)
+{
+	fo_redis_close();
+}
+
+/* Make sure that there is a connection to where the settings say. */
+static bool
+ensure_connection(void)
+{
+	static bool exit_hook_set = false;
+	char		address[sizeof(connected_to)];
+
+	snprintf(address, sizeof(address), "%s/%d/%s/%08x", fo_cache_redis, fo_cache_redis_database,
+			 fo_cache_redis_user,
+			 (unsigned) fo_cache_hash(&(FoCacheSeed) {1, 2}, 0, fo_cache_redis_password,
+									  strlen(fo_cache_redis_password)));
+	if (connection != NULL && (in_operation || strcmp(address, connected_to) != 0))
+		fo_redis_close();
+	if (connection != NULL)
+		return true;
+	if (!AcquireExternalFD())
+		return false;
+	connection = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
+	if (connection == NULL)
+	{
+		ReleaseExternalFD();
+		return false;
+	}
+	strlcpy(connected_to, address, sizeof(connected_to));
+	if (!exit_hook_set)
+		before_shmem_exit(close_at_exit, (Datum) 0);
+	exit_hook_set = true;
+	return load_scripts(connection);
+}
+
+/* Say in the log that Redis fails, now and then. */
+static void
+complain(const char *what)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now - last < ERROR_EVERY)
+		return;
+	last = now;
+	ereport(LOG,
+			(errmsg("filteropt: Redis failed: %s", what),
+			 errdetail("It is not asked for %d ms; the cache works without it.",
+					   fo_cache_redis_breaker_ms)));
+}
+
+/* The operation failed: close the connection, open the breaker. */
+void
+fo_redis_fail(const char *what)
+{
+	FoCacheBreaker *breaker = &fo_cache_shared()->breaker;
+	uint64		until = GetCurrentTimestamp() + fo_cache_redis_breaker_ms * INT64CONST(1000);
+
+	fo_redis_close();
+	probing = false;
+	pg_atomic_fetch_add_u64(&breaker->errors, 1);
+	pg_atomic_fetch_add_u32(&breaker->failures, 1);
+	if (pg_atomic_exchange_u64(&breaker->open_until, until) == 0)
+		pg_atomic_fetch_add_u64(&breaker->opened, 1);
+	complain(what);
+}
+
+/* Does the breaker let us ask?  After its window it lets one backend try. */
+static bool
+breaker_allows(FoCacheBreaker *breaker)
+{
+	uint64		until = pg_atomic_read_u64(&breaker->open_until);
+	uint64		now;
+
+	if (likely(until == 0))
+		return true;
+	now = GetCurrentTimestamp();
+	/* a time far ahead was set before the clock was set back */
+	if (now < until && until - now <= (uint64) fo_cache_redis_breaker_ms * 1000)
+		return false;
+	probing = pg_atomic_compare_exchange_u64(&breaker->open_until, &until,
+											 now + fo_cache_redis_breaker_ms * INT64CONST(1000));
+	return probing;
+}
+
+/*
+ * Begin an operation: true if Redis may be asked, which fo_redis_end or fo_redis_fail
+ * must follow.  Readers must not see Redis before it was told all changes.
+ */
+bool
+fo_redis_begin(bool reading)
+{
+	FoCacheShared *shared = fo_cache_shared();
+
+	if (!fo_redis_configured() || shared == NULL || !breaker_allows(&shared->breaker))
+		return false;
+	if (reading && !fo_redis_outbox_empty())
+		return false;
+	if (!ensure_connection())
+	{
+		fo_redis_fail(connection == NULL ? "could not connect or log in"
+					  : "could not load scripts");
+		return false;
+	}
+	in_operation = true;
+	start_deadline(fo_cache_redis_command_ms);
+	return true;
+}
+
+/* Queue a command. */
+void
+fo_redis_command(int argc, const char **argv, const size_t *len)
+{
+	redisAppendCommandArgv(connection, argc, argv, len);
+}
+
+/* Queue a call of a script: argv[0] is the key, the rest its arguments. */
+void
+fo_redis_script(FoRedisScript script, int argc, const char **argv, const size_t *len)
+{
+	const char *all[9] = {"EVALSHA", script_sha[script], "1"};
+	size_t		all_len[9] = {7, 40, 1};
+
+	Assert(argc <= 6);
+	for (int i = 0; i < argc; i++)
+	{
+		all[3 + i] = argv[i];
+		all_len[3 + i] = len[i];
+	}
+	redisAppendCommandArgv(connection, 3 + argc, all, all_len);
+}
+
+/* The next reply, to be freed; NULL if Redis failed, when the operation is over. */
+redisReply *
+fo_redis_reply(void)
+{
+	redisReply *reply = connection == NULL ? NULL : await(connection);
+
+	if (reply == NULL)
+	{
+		fo_redis_fail(connection == NULL ? "no connection"
+					  : connection->errstr[0] ? connection->errstr : "time ran out");
+		return NULL;
+	}
+	/* flushed scripts are loaded with the next connection */
+	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0)
+	{
+		freeReplyObject(reply);
+		fo_redis_close();
+		return NULL;
+	}
+	return reply;
+}
+
+/* The operation went well. */
+bool
+fo_redis_end(void)
+{
+	FoCacheBreaker *breaker = &fo_cache_shared()->breaker;
+
+	in_operation = false;
+	if (unlikely(probing))
+	{
+		pg_atomic_write_u64(&breaker->open_until, 0);
+		pg_atomic_write_u32(&breaker->failures, 0);
+		probing = false;
+	}
+	return true;
+}

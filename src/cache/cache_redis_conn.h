@@ -1,0 +1,31 @@
+/*
+ * cache_redis_conn.h
+ *		One connection to Redis a backend, with deadlines and a circuit breaker.
+ */
+#ifndef FO_CACHE_REDIS_CONN_H
+#define FO_CACHE_REDIS_CONN_H
+
+#include <hiredis/hiredis.h>
+
+#include "cache/cache_internal.h"
+
+/* Scripts that every connection has loaded. */
+typedef enum FoRedisScript
+{
+	FO_SCRIPT_PUBLISH,			/* replace the own fence, or a foreign value */
+	FO_SCRIPTS
+} FoRedisScript;
+
+extern bool fo_redis_begin(bool reading);
+extern void fo_redis_command(int argc, const char **argv, const size_t *len);
+extern void fo_redis_script(FoRedisScript script, int argc, const char **argv, const size_t *len);
+extern redisReply *fo_redis_reply(void);
+extern bool fo_redis_end(void);
+extern void fo_redis_fail(const char *what);
+extern const char *fo_redis_run(void);
+
+/* Also used by the worker's own connections. */
+extern redisContext *fo_redis_connect(char *run_id, int timeout_ms);
+extern redisReply *fo_redis_await(redisContext *redis, int timeout_ms);
+
+#endif							/* FO_CACHE_REDIS_CONN_H */

@@ -1,0 +1,204 @@
+/*
+ * cache_worker.c
+ *		Background work of the cache, when the library is preloaded.
+ *
+ * A launcher, which is connected to no database, looks once a second which databases use
+ * the cache and starts a worker for each.  A worker erases in Redis what it missed,
+ * deletes expired rows a few pages at a time, and listens to other servers that share the
+ * Redis (cache_redis_track.c).  None runs on a standby.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cache/cache_internal.h"
+#include "cache/cache_redis.h"
+#include "cache/cache_worker.h"
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#define MAX_DATABASES	8
+#define LAUNCH_EVERY_MS 1000
+#define EXPIRE_PAGES	"256"
+
+PGDLLEXPORT void fo_cache_launcher_main(Datum arg);
+PGDLLEXPORT void fo_cache_worker_main(Datum arg);
+
+/* A worker that the launcher has started. */
+typedef struct Started
+{
+	Oid			database;
+	BackgroundWorkerHandle *handle;
+} Started;
+
+static void
+describe_worker(BackgroundWorker *worker, const char *function)
+{
+	memset(worker, 0, sizeof(BackgroundWorker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker->bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker->bgw_library_name, "$libdir/filteropt", BGW_MAXLEN);
+	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(worker->bgw_type, "filteropt cache", BGW_MAXLEN);
+}
+
+/* Register the launcher, in the postmaster. */
+void
+fo_cache_worker_init(void)
+{
+	BackgroundWorker worker;
+
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	describe_worker(&worker, "fo_cache_launcher_main");
+	worker.bgw_restart_time = 10;
+	strlcpy(worker.bgw_name, "filteropt cache launcher", BGW_MAXLEN);
+	RegisterBackgroundWorker(&worker);
+}
+
+static void
+start_worker(Started *slot, Oid database)
+{
+	BackgroundWorker worker;
+
+	describe_worker(&worker, "fo_cache_worker_main");
+	worker.bgw_flags |= BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_main_arg = ObjectIdGetDatum(database);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "filteropt cache worker for database %u", database);
+	slot->database = database;
+	if (!RegisterDynamicBackgroundWorker(&worker, &slot->handle))
+		slot->handle = NULL;
+}
+
+/* Start workers for databases that use the cache and have none. */
+static void
+look_for_databases(Started *started)
+{
+	FoCacheShared *shared = fo_cache_shared();
+
+	for (int i = 1; shared != NULL && i < FO_RESOURCE_SLOTS; i++)
+	{
+		Oid			database = shared->slot[i].database;
+		Started    *slot = NULL;
+		pid_t		pid;
+
+		if (!OidIsValid(database))
+			break;
+		for (int s = 0; s < MAX_DATABASES && slot == NULL; s++)
+			if (started[s].database == database || !OidIsValid(started[s].database))
+				slot = &started[s];
+		if (slot == NULL)
+			continue;
+		if (slot->handle == NULL ||
+			GetBackgroundWorkerPid(slot->handle, &pid) == BGWH_STOPPED)
+			start_worker(slot, database);
+	}
+}
+
+/* Entry of the launcher. */
+void
+fo_cache_launcher_main(Datum arg)
+{
+	Started		started[MAX_DATABASES] = {{InvalidOid, NULL}};
+
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+	while (!ShutdownRequestPending)
+	{
+		look_for_databases(started);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LAUNCH_EVERY_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	proc_exit(0);
+}
+
+/* Does the database have the extension? */
+static bool
+is_installed(void)
+{
+	Oid			namespace;
+	bool		found;
+
+	StartTransactionCommand();
+	namespace = get_namespace_oid("filteropt", true);
+	found = OidIsValid(namespace) && OidIsValid(get_relname_relid("cache_entry", namespace)) &&
+		OidIsValid(get_relname_relid("cache_redis_missed", namespace));
+	CommitTransactionCommand();
+	return found;
+}
+
+/* One round of table work, in a transaction of its own. */
+static void
+tidy(bool expire)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, "filteropt cache: expiring");
+	(void) fo_redis_drain();
+	if (expire)
+	{
+		SPI_connect();
+		SPI_execute("SELECT filteropt.cache_expire(" EXPIRE_PAGES ")", false, 0);
+		SPI_finish();
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Is there anything to erase or expire now? */
+static void
+work_if_due(TimestampTz *last)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	FoCacheShared *shared = fo_cache_shared();
+	bool		missed = fo_redis_configured() && shared != NULL &&
+		fo_redis_may_miss();
+	bool		expire = fo_cache_expire_ms > 0 &&
+		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000));
+
+	if (!missed && !expire)
+		return;
+	tidy(expire);
+	if (expire)
+		*last = now;
+}
+
+/* Entry of a worker: arg is the database. */
+void
+fo_cache_worker_main(Datum arg)
+{
+	TimestampTz last = 0;
+
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
+	if (!is_installed())
+		proc_exit(0);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		work_if_due(&last);
+		/* sleeps, or listens to other servers meanwhile */
+		fo_redis_track(fo_cache_expire_ms > 0 ? Min(fo_cache_expire_ms, 1000) : 1000);
+	}
+}

@@ -1,0 +1,178 @@
+# Level 2 when Redis misbehaves: frozen, killed, restarted with old data, full, answering
+# garbage, refusing the password; and two servers that share one Redis.
+use strict;
+use warnings FATAL => 'all';
+
+use FilteroptRedis;
+use FilteroptTest;
+use IO::Socket::UNIX;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $redis = FilteroptRedis->new('main', '--dbfilename', 'old.rdb');
+my $conf = "filteropt.cache_redis = '" . $redis->socket . "'
+filteropt.cache_redis_breaker_window = 200
+filteropt.cache_redis_shared = on
+max_prepared_transactions = 2
+";
+my $node = FilteroptTest::new_node('one', preload => 1, conf => $conf, streaming => 1);
+my $session;
+
+sub sql { my ($query, $n) = @_; return ($n // $node)->safe_psql('postgres', "SET search_path = filteropt, public; $query"); }
+
+# Wait until the breaker lets Redis be asked again.
+sub heal
+{
+	my ($n) = @_;
+	($n // $node)->poll_query_until('postgres', q{
+		SELECT filteropt.cache_put('l23', 'heal', '1') AND redis_breaker = 'closed'
+		FROM filteropt.cache_status()})
+	  or die 'the breaker did not close';
+	return;
+}
+
+sql(q{SELECT cache_resource_add('l23', levels => '{L2,L3}', version => 100);
+	SELECT cache_resource_add('l2', levels => '{L2}', version => 101);
+	SELECT cache_resource_add('all', levels => '{L1,L3,L2}', version => 102)});
+
+# Values of any bytes come back from Redis as they went.
+for my $value (q{null}, q{true}, q{"a\"b\\\\c $$''é👍"}, q{{"x": [1, 2.50, {"y": null}]}}, q{[]}, q{1e400})
+{
+	sql("SELECT cache_put('l2', 'v', '$value')");
+	is(sql("SELECT value = '$value'::jsonb FROM cache_get('l2', ARRAY['v'])"), 't', "value $value");
+}
+is(sql(q{SELECT cache_put('l2', 'big', (SELECT jsonb_agg(i) FROM generate_series(1, 50000) i));
+	SELECT jsonb_array_length(cache_get('l2', 'big'))}), "t\n50000", 'a large value is compressed and comes back');
+sql(q{SELECT cache_put('l2', 'none', NULL)});
+is(sql(q{SELECT value IS NULL, level FROM cache_get('l2', ARRAY['none'])}), 't|L2', 'a negative result');
+for my $key (q{'a:b:=#c'}, q{E'line\nbreak'}, q{repeat('k', 512)}, q{''}, q{'schlüssel'}, q{repeat('k', 1000000)})
+{
+	sql("SELECT cache_put('l23', $key, '7')");
+	is(sql("SELECT value FROM cache_get('l23', ARRAY[$key])"), '7', 'key ' . substr($key, 0, 30));
+}
+
+# The transaction: nothing before the commit, nothing of a rollback.
+is(sql(q{BEGIN; SELECT cache_put('l2', 't', '1'); SELECT cache_get('l2', 't'); ROLLBACK;
+	SELECT cache_get('l2', 't') IS NULL}), "t\n1\nt", 'own write seen, rolled back');
+
+# Frozen: one timeout, then the breaker; the change is not lost when Redis is back.
+sql(q{SELECT cache_put('l23', 'k', '"old"')});
+is(sql(q{SELECT level FROM cache_get('l23', ARRAY['k'])}), 'L2', 'the value is in Redis');
+$redis->freeze;
+is(sql(q{SELECT cache_put('l23', 'k', '"new"'); SELECT value FROM cache_get('l23', ARRAY['k'])}), "t\n\"new\"",
+	'Redis frozen: put and get work');
+is(sql('SELECT redis_breaker FROM cache_status()'), 'open', 'the breaker is open');
+is(sql('SELECT count(*) FROM cache_redis_missed'), '1', 'the change is remembered');
+$redis->thaw;
+heal();
+# the worker, which lost its ear for other servers, may have dropped the value by now
+like(sql(q{SELECT value FROM cache_get('l23', ARRAY['k'])}), qr/^("new")?$/, 'Redis back: no old value');
+is(sql('SELECT count(*) FROM cache_redis_missed'), '0', 'what was missed has been erased');
+
+# Killed and restarted with the data of before the change.
+sql(q{SELECT cache_put('l23', 'k', '"old"'); });
+$redis->cli('SAVE');
+$redis->kill9;
+sql(q{SELECT cache_put('l23', 'k', '"newer"')});
+$redis->start;
+like($redis->cli('KEYS', '*'), qr/l23/, 'Redis has the old data again');
+heal();
+like(sql(q{SELECT value FROM cache_get('l23', ARRAY['k'])}), qr/^("newer")?$/, 'Redis restarted with old data: not served');
+
+# What is not a record, or not of this key, is a miss.
+sql(q{SELECT cache_put('l2', 'x', '1')});
+my ($name) = grep { /:l2:101::x$/ } split /\n/, $redis->cli('KEYS', '*');
+for my $garbage ('', 'FOC1', 'x' x 100, 'FOC1V' . "\xff" x 200)
+{
+	$redis->cli('SET', $name, $garbage);
+	is(sql(q{SELECT count(*) FROM cache_get('l2', ARRAY['x'])}), '0', 'garbage of ' . length($garbage) . ' bytes');
+}
+$redis->cli('DEL', $name);
+$redis->cli('RPUSH', $name, 'a');
+is(sql(q{SELECT count(*) FROM cache_get('l2', ARRAY['x'])}), '0', 'a key of another type');
+cmp_ok(sql(q{SELECT l2_errors FROM cache_stat WHERE resource = 'l2'}), '>=', 4, 'errors are counted');
+
+# Scripts flushed behind our back.
+$redis->cli('SCRIPT', 'FLUSH');
+is(sql(q{SELECT cache_put('l23', 'f', '1'); SELECT cache_put('l23', 'f', '2'); SELECT cache_get('l23', 'f')}),
+	"t\nt\n2", 'SCRIPT FLUSH does no harm');
+
+# Full.
+$redis->cli('CONFIG', 'SET', 'maxmemory', '1');
+is(sql(q{SELECT cache_put('l23', 'm', '"full"'); SELECT cache_get('l23', 'm')}), "t\n\"full\"", 'Redis out of memory');
+$redis->cli('CONFIG', 'SET', 'maxmemory', '0');
+heal();
+like(sql(q{SELECT value FROM cache_get('l23', ARRAY['m'])}), qr/^("full")?$/, 'and back: no other value');
+
+# Wrong password, then the right one, which ordinary users cannot see.
+$redis->cli('CONFIG', 'SET', 'requirepass', 'secret');
+$redis->cli('-a', 'secret', 'CLIENT', 'KILL', 'TYPE', 'normal');
+is(sql(q{SELECT cache_put('l23', 'p', '1'); SELECT cache_get('l23', 'p')}), "t\n1", 'password refused: works without');
+$node->append_conf('postgresql.conf', "filteropt.cache_redis_password = 'secret'");
+$node->reload;
+heal();
+is(sql(q{SELECT cache_put('l2', 'p', '2'); SELECT cache_get('l2', 'p')}), "t\n2", 'with the password');
+sql('CREATE ROLE mortal LOGIN');
+like(FilteroptTest::error_of($node, 'SET ROLE mortal; SHOW filteropt.cache_redis_password'),
+	qr/^42501: must be superuser/, 'the password is for superusers');
+like(FilteroptTest::error_of($node, q{SET ROLE mortal; SELECT filteropt.cache_put('l2', 'p', '3')}),
+	qr/^42501: permission denied/, 'changing the cache is not for everybody');
+
+# A server that answers nonsense instead of Redis.
+my $fake = $redis->{dir} . '/fake.sock';
+my $listen = IO::Socket::UNIX->new(Local => $fake, Listen => 10) or die "$fake: $!";
+chmod 0777, $fake;
+my $liar = fork // die;
+if ($liar == 0)
+{
+	my @open;
+	while (my $client = $listen->accept)
+	{
+		print $client "*1000000000\r\n\$-7\r\nhello";
+		$client->flush;
+		push @open, $client;
+	}
+	exit 0;
+}
+$node->append_conf('postgresql.conf', "filteropt.cache_redis = '$fake'");
+$node->reload;
+is(sql(q{SELECT cache_put('l23', 'n', '"fine"'); SELECT cache_get('l23', 'n')}), "t\n\"fine\"", 'nonsense answered: works');
+kill 'KILL', $liar;
+waitpid $liar, 0;
+$node->append_conf('postgresql.conf', "filteropt.cache_redis = '" . $redis->socket . "'");
+$node->reload;
+heal();
+
+# Two servers, one Redis: the other's change is heard of.
+my $two = FilteroptTest::new_node('two', preload => 1,
+	conf => $conf . "filteropt.cache_redis_password = 'secret'\n");
+sql(q{SELECT cache_resource_add('l23', levels => '{L2,L3}', version => 100);
+	SELECT cache_resource_add('all', levels => '{L1,L3,L2}', version => 102);
+	SELECT cache_put('all', 'start', '0')}, $two);
+heal($two);
+for my $n ($node, $two)
+{
+	$n->poll_query_until('postgres', q{SELECT filteropt.cache_get('all', 'x') IS NULL
+		AND redis_tracking FROM filteropt.cache_status()})
+	  or die 'no tracking';
+}
+sql(q{SELECT cache_put('all', 'both', '"from one"')});
+is(sql(q{SELECT value, level FROM cache_get('all', ARRAY['both'])}, $two), '"from one"|L2', 'a value comes from the other server');
+is(sql(q{SELECT value, level FROM cache_get('all', ARRAY['both'])}, $two), '"from one"|L1', 'and stays in shared memory');
+sql(q{SELECT cache_put('all', 'both', '"from two"')}, $two);
+ok( $node->poll_query_until('postgres',
+		q{SELECT filteropt.cache_get('all', 'both') = '"from two"'}),
+	'the first server, with L1 and table of its own, hears of the change');
+sql(q{SELECT cache_delete('all', 'both')});
+ok( $two->poll_query_until('postgres',
+		q{SELECT filteropt.cache_get('all', 'both') IS NULL}),
+	'and the second of the delete');
+$two->stop;
+
+# Many sessions leave no connections behind.
+sql(q{SELECT cache_get('l2', 'p')}) for 1 .. 20;
+cmp_ok(scalar(() = $redis->cli('-a', 'secret', 'CLIENT', 'LIST') =~ /^id=/mg), '<', 8, 'no connections are left');
+
+$node->stop;
+$redis->stop;
+done_testing();

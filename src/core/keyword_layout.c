@@ -431,22 +431,6 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 	fill_sieve(layout, draft, c, class);
 }
 
-/* Note which bytes a gram of n bytes has, and which are neighbours. */
-static void
-describe_gram(FoEngine *engine, const uint8_t *bytes, uint32_t n)
-{
-	for (uint32_t k = 0; k < n; k++)
-	{
-		engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
-		if (k > 0 && !(fo_ascii_word(bytes[k - 1]) && fo_ascii_word(bytes[k])))
-		{
-			uint32_t	bit = fo_pair_bit(bytes[k - 1], bytes[k]);
-
-			engine->gram_pairs[bit / 64] |= UINT64_C(1) << bit % 64;
-		}
-	}
-}
-
 /* Set what the engine's classes have in common. */
 static void
 describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
@@ -470,8 +454,9 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 
 		if (bytes[0] < 0xC0)
 			engine->classes[drafts[i].class].high = 0;
-		if (drafts[i].class != FO_CLASS_TOKEN)
-			describe_gram(engine, bytes, fo_gram_bytes(drafts[i].class));
+		for (int k = 0; drafts[i].class != FO_CLASS_TOKEN &&
+			 k < (int) fo_gram_bytes(drafts[i].class); k++)
+			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
 	}
 }
 

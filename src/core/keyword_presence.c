@@ -182,6 +182,27 @@ fold_byte(const FoKeywordSet *set, uint8_t c)
 	return set->fold > FO_FOLD_NONE && (uint8_t) (c - 'A') < 26 ? c | 0x20 : c;
 }
 
+/* May a gram of the engine begin at one of the n bytes at p, all ASCII? */
+static bool
+gram_among(const FoKeywordSet *set, const FoEngine *engine, const uint8_t *p, uint32_t n)
+{
+	for (int c = FO_CLASS_GRAM1; c <= FO_CLASS_GRAM4; c++)
+	{
+		const FoClass *class = &engine->classes[c];
+
+		for (uint32_t i = 0; class->npatterns > 0 && i < n; i++)
+		{
+			uint64_t	gram = fo_load32(p + i) & fo_gram_mask(c);
+
+			if (fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
+				fo_find_bucket(class, fo_at(set, class->slots), (uint32_t) gram,
+							   FO_NEXT_UNKNOWN) != FO_NO_BUCKET)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* A character over 127, folded. */
 typedef struct High
 {
@@ -193,7 +214,7 @@ typedef struct High
 } High;
 
 /* The character over 127 that begins at p. */
-static inline High
+static High
 high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
 {
 	High		high = {p, p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4, 0, {0}, true};
@@ -228,7 +249,7 @@ high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
 }
 
 /* Does no gram have a part of the character, and so none go beyond it? */
-static inline bool
+static bool
 bars_grams(const FoEngine *engine, const High *high)
 {
 	if (high->len == 0 || high->n == 0)
@@ -241,52 +262,51 @@ bars_grams(const FoEngine *engine, const High *high)
 	return true;
 }
 
-/* May two bytes, of which one is no letter or digit, be neighbours in a gram? */
-static inline bool
-in_pairs(const FoEngine *engine, uint8_t a, uint8_t b)
-{
-	uint32_t	bit = fo_pair_bit(a, b);
-
-	return engine->gram_pairs[bit / 64] >> bit % 64 & 1;
-}
+/* Bytes of a gram that can come before or behind one of its bytes. */
+#define AROUND 3
 
 /*
- * May a gram cover a byte of what the character is folded to, which is no letter
- * or digit of ASCII, or the place where it was?  It had two of the bytes for
- * neighbours then.  Where a character over 127 comes before, it had this one
- * behind it when it was looked at.
+ * May a gram cover a byte of what the character is folded to, which is ASCII, or
+ * the place where it was?
  */
 static bool
 in_gram(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, FoFoldRows *rows,
 		const High *high)
 {
+	uint8_t		around[AROUND + 4 + AROUND + 8] = {0};
+	uint8_t    *to = around + AROUND;
 	const uint8_t *p = high->p;
 	const uint8_t *end = raw->body + raw->len;
-	bool		first = p == raw->body || p[-1] >= 0x80;
-	uint8_t		before = first ? 0 : fold_byte(set, p[-1]);
 
-	for (uint32_t i = 0; i < high->n; i++)
+	for (int i = 1; i <= AROUND && p - i >= raw->body; i++)
 	{
-		if (!first && in_pairs(engine, before, high->to[i]))
+		if (p[-i] >= 0x80)
 			return true;
-		before = high->to[i];
-		first = false;
+		to[-i] = fold_byte(set, p[-i]);
 	}
+	memcpy(to, high->to, high->n);
+	to += high->n;
 	p += high->len;
 	/* Two blanks that only this character parts become one. */
-	if (before == ' ' && p < end && fo_ascii_space(*p))
+	if (to[-1] == ' ' && p < end && fo_ascii_space(*p))
 		p++;
-	if (p < end && *p >= 0x80)
+	for (int i = 0; i < AROUND && p < end; i++, p++)
 	{
-		High		next = high_at(rows, p, end);
+		if (*p >= 0x80)
+		{
+			High		next = high_at(rows, p, end);
 
-		return !bars_grams(engine, &next);
+			if (!bars_grams(engine, &next))
+				return true;
+			break;
+		}
+		to[i] = fold_byte(set, *p);
 	}
-	return !first && p < end && in_pairs(engine, before, fold_byte(set, *p));
+	return gram_among(set, engine, around, AROUND + high->n);
 }
 
 /* Is it certain that the character over 127 is no part of a word or a gram, and joins none? */
-static inline bool
+static bool
 is_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 			FoFoldRows *rows, const uint8_t *p)
 {

@@ -112,9 +112,6 @@ typedef struct FoEngine
 								 * folding */
 	uint32_t	unused;
 	uint8_t		gram_bytes[32]; /* bit for each byte that grams cover */
-	uint64_t	gram_pairs[8];	/* bit fo_pair_bit for each two bytes that are
-								 * neighbours in a gram, unless both are
-								 * letters or digits */
 	FoClass		classes[FO_CLASSES];
 } FoEngine;
 
@@ -288,13 +285,6 @@ static inline uint32_t
 fo_gram_tag(const FoClass *class, int c, uint64_t gram)
 {
 	return c == FO_CLASS_GRAM6 ? fo_tag(gram * class->multiplier) : (uint32_t) gram;
-}
-
-/* Number of the bit of two neighbouring bytes among FoEngine.gram_pairs. */
-static inline uint32_t
-fo_pair_bit(uint8_t a, uint8_t b)
-{
-	return ((uint32_t) a << 8 | b) * UINT32_C(0x9E3779B1) >> 23;
 }
 
 extern uint32_t fo_keyword_unicode(void);

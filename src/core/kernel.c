@@ -140,7 +140,8 @@ multiply(uint64_t matrix, uint8_t x)
 void
 fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 {
-	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, UINT8_MAX, 1, 0, UINT8_MAX, 3, 2};
+	/* To which letter a byte further on is added; 4: to none. */
+	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, 4, 1, 0, 4, 3, 2};
 	uint8_t		c[FO_SIEVE_LETTERS] = {0};
 	uint8_t		s1;
 	uint8_t		s2;

@@ -319,7 +319,8 @@ has_high(const uint8_t *p, size_t rest, size_t n)
 
 /* Add what comes from the fifth letter on in the words at p; has_fourth tells which have four. */
 VBMI INLINE void
-add_long_words(Letters *letters, const uint8_t *p, uint64_t has_fourth, uint64_t here, uint64_t next)
+add_long_words(Letters *letters, const uint8_t *p, uint64_t has_fourth,
+			   uint64_t here, uint64_t next)
 {
 	uint64_t	run = has_fourth;
 	uint64_t	has[FO_SIEVE_BYTES];

@@ -214,7 +214,7 @@ typedef struct High
 } High;
 
 /* The character over 127 that begins at p. */
-static High
+static inline High
 high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
 {
 	High		high = {p, p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4, 0, {0}, true};
@@ -249,7 +249,7 @@ high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
 }
 
 /* Does no gram have a part of the character, and so none go beyond it? */
-static bool
+static inline bool
 bars_grams(const FoEngine *engine, const High *high)
 {
 	if (high->len == 0 || high->n == 0)
@@ -306,7 +306,7 @@ in_gram(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, FoFol
 }
 
 /* Is it certain that the character over 127 is no part of a word or a gram, and joins none? */
-static bool
+static inline bool
 is_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 			FoFoldRows *rows, const uint8_t *p)
 {

@@ -401,7 +401,8 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	}
 	if (!sieved)
 		return scan_grams(&work, c);
-	field->kernel->sieve(text->buf, text->len, class->reach, fo_at(set, class->sieve), field->candidates, NULL);
+	field->kernel->sieve(text->buf, text->len, class->reach, fo_at(set, class->sieve),
+						 field->candidates, NULL);
 	return scan_sieved_grams(&work, c);
 }
 

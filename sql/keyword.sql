@@ -241,7 +241,7 @@ BEGIN
 		changed := changed || format(' OR OLD.%1$I IS DISTINCT FROM NEW.%1$I', allow_flag);
 	END IF;
 	PERFORM filteropt.keyword_check_members(source);
-	store := filteropt.keyword_name_store(source);
+	store := filteropt.keyword_name_store(source, owner);
 
 	EXECUTE format('CREATE TRIGGER filteropt_keyword_write AFTER INSERT OR DELETE ON %s '
 				   'FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync()', source);
@@ -286,7 +286,10 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'source, owner and keyword must not be null';
 	END IF;
-	IF kind NOT IN ('r', 'p') THEN
+	IF kind IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('relation with OID %s does not exist', source::oid);
+	ELSIF kind NOT IN ('r', 'p') THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
 			MESSAGE = format('%s is %s', source, CASE kind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
 				WHEN 'f' THEN 'a foreign table' ELSE 'not a table' END),
@@ -311,7 +314,9 @@ BEGIN
 		WHERE a.attrelid = source AND a.attname = wanted.column_name AND a.attnum > 0 AND NOT a.attisdropped;
 		IF found_type IS NULL THEN
 			RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-				MESSAGE = format('column "%s" of table %s does not exist', wanted.column_name, source);
+				MESSAGE = format('column "%s" of table %s does not exist', wanted.column_name, source),
+				HINT = format('Its columns are %s.', (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+					FROM pg_attribute WHERE attrelid = source AND attnum > 0 AND NOT attisdropped));
 		END IF;
 		IF found_type <> ALL (wanted.types)
 			AND NOT EXISTS (SELECT FROM pg_type WHERE oid = found_type AND typcategory = 'S'
@@ -360,10 +365,10 @@ $$;
 COMMENT ON FUNCTION filteropt.keyword_check_members(regclass) IS
 'refuses tables and partitions whose keywords cannot be kept compiled: foreign, unlogged, temporary or attached themselves';
 
-CREATE FUNCTION filteropt.keyword_name_store(source regclass) RETURNS name
+CREATE FUNCTION filteropt.keyword_name_store(source regclass, owner name) RETURNS name
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'fo_keyword_name_store';
-COMMENT ON FUNCTION filteropt.keyword_name_store(regclass) IS
-'a name that is free in schema filteropt for the compiled keywords of a table';
+COMMENT ON FUNCTION filteropt.keyword_name_store(regclass, name) IS
+'a name that is free in schema filteropt for the compiled keywords of a table; refuses a column of owners whose type cannot be compared, hashed and sorted';
 
 CREATE FUNCTION filteropt.keyword_detach(source regclass) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -374,7 +379,8 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = source AND g.tgparentid = 0
 				   AND g.tgfoid = 'filteropt.keyword_sync()'::regprocedure) THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-			MESSAGE = format('no keywords are attached to table %s', source);
+			MESSAGE = format('no keywords are attached to table %s', source),
+			HINT = 'View filteropt.keyword_sources lists the tables that are.';
 	END IF;
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', source);
 	-- By dependency, which is there also when dropping a column has taken the triggers along.

@@ -190,9 +190,10 @@ fo_shmem_attach(FoShmemRegion *region)
 		region->base = NULL;
 	}
 	PG_END_TRY();
-	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
-	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	/* as of top level, since it has no parent that could take over locks */
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, true);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, true);
 	CurrentResourceOwner = old_owner;
 	ResourceOwnerDelete(owner);
 	region->failed = region->base == NULL;

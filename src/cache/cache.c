@@ -56,7 +56,8 @@ define_redis_settings(void)
 	DefineCustomStringVariable("filteropt.cache_redis_password",
 							   "Password for Redis; empty means none.",
 							   NULL, &fo_cache_redis_password, "", PGC_SIGHUP,
-							   GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+							   GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   NULL, NULL, NULL);
 	DefineCustomStringVariable("filteropt.cache_redis_prefix",
 							   "What the names of all our keys in Redis begin with.",
 							   "Servers with the same prefix and database name share values.",

@@ -6,6 +6,7 @@
 #define FO_CACHE_INTERNAL_H
 
 #include "cache/cache_shared.h"
+#include "storage/itemptr.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 

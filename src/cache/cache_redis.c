@@ -207,7 +207,7 @@ unpack_value(const FoRecord *record)
  * failover has cut off.
  */
 static bool
-accept(FoCacheKey *key, Snapshot snapshot, const char *bytes, size_t len, FoCacheItem *item)
+accept_answer(FoCacheKey *key, Snapshot snapshot, const char *bytes, size_t len, FoCacheItem *item)
 {
 	FoRecord	record;
 
@@ -288,8 +288,8 @@ take_replies(FoCacheKey **keys, int n, Snapshot snapshot, redisReply *reply, FoC
 	{
 		redisReply *one = reply->element[i];
 
-		if (one->type == REDIS_REPLY_STRING && accept(keys[i], snapshot, one->str, one->len,
-													  &items[i]))
+		if (one->type == REDIS_REPLY_STRING && accept_answer(keys[i], snapshot, one->str, one->len,
+															 &items[i]))
 			continue;
 		items[i].level = FO_LEVEL_NONE;
 		fo_cache_count(keys[i]->resource, FO_COUNT_L2_MISSES);

@@ -28,8 +28,8 @@ apostrophe_before(const FoText *text, uint32_t at)
 }
 
 /* Length of the apostrophe that begins at byte at, or 0. */
-static uint32_t
-apostrophe_at(const FoText *text, uint32_t at)
+uint32_t
+fo_apostrophe_at(const FoText *text, uint32_t at)
 {
 	const uint8_t *p = text->buf + at;
 
@@ -122,7 +122,7 @@ fo_boundary_end(const FoText *text, const uint8_t *attributes, uint32_t at,
 		return false;
 	if (!(flags & FO_PATTERN_END_N))
 		return true;
-	t = at + apostrophe_at(text, at);
+	t = at + fo_apostrophe_at(text, at);
 	return t == at || t >= text->len || (text->buf[t] | 0x20) != 't' ||
 		(t + 1 < text->len && fo_text_word(text, t + 1));
 }

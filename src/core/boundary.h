@@ -40,6 +40,7 @@ fo_text_regional(const FoText *text, uint32_t at)
 		p[0] == 0xF0 && p[1] == 0x9F && p[2] == 0x87 && p[3] >= 0xA6;
 }
 
+extern uint32_t fo_apostrophe_at(const FoText *text, uint32_t at);
 extern void fo_boundary_carry(FoText *text, uint32_t bytes);
 extern bool fo_boundary_start(const FoText *text, const uint8_t *attributes,
 							  uint32_t at, uint8_t flags);

@@ -158,12 +158,15 @@ is_single(const FoText *text, uint32_t at, Sign *sign)
 		(at + sign->len >= text->len || !written_at(text, at + sign->len));
 }
 
-/* The byte behind the one separator after a single letter, or 0 when there is none. */
+/*
+ * The byte behind the one separator after a single letter, or 0 when there is
+ * none.  An apostrophe is none: in "c@t's" it ends the word.
+ */
 static uint32_t
 next_single(const FoText *text, uint32_t at, Sign sign)
 {
 	at += sign.len;
-	if (at + 1 >= text->len || written_at(text, at))
+	if (at + 1 >= text->len || written_at(text, at) || fo_apostrophe_at(text, at) > 0)
 		return 0;
 	at += sign_at(text, at).len;
 	return at < text->len && is_single(text, at, &sign) ? at : 0;

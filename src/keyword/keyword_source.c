@@ -33,7 +33,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "base/compat.h"
 #include "keyword/keyword_source.h"
@@ -127,19 +126,28 @@ column_name(Relation relation, AttrNumber number, NameData *name)
 	*name = TupleDescAttr(RelationGetDescr(relation), number - 1)->attname;
 }
 
+/* What is known of a type of owners; error if they cannot be compared, hashed and sorted. */
+TypeCacheEntry *
+fo_keyword_owner_type(Oid type, const char *column)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO |
+											  TYPECACHE_HASH_PROC_FINFO | TYPECACHE_LT_OPR);
+
+	if (!OidIsValid(entry->eq_opr) || !OidIsValid(entry->hash_proc) || !OidIsValid(entry->lt_opr))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("type %s of column \"%s\" has no equality that can be hashed and sorted",
+						format_type_be(type), column),
+				 errhint("Owners may be of types such as bigint, uuid and text.")));
+	return entry;
+}
+
 /* Note the type of the owners and how to compare and hash them. */
 static void
 describe_owner(FoKeywordSource *source, Form_pg_attribute column)
 {
-	TypeCacheEntry *type = lookup_type_cache(column->atttypid,
-											 TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO |
-											 TYPECACHE_HASH_PROC_FINFO);
+	TypeCacheEntry *type = fo_keyword_owner_type(column->atttypid, NameStr(column->attname));
 
-	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("type %s of column \"%s\" has no equality that can be hashed",
-						format_type_be(column->atttypid), NameStr(column->attname))));
 	source->owner_type = column->atttypid;
 	source->owner_typmod = column->atttypmod;
 	source->owner_collation = column->attcollation;

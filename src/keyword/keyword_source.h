@@ -10,6 +10,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/relcache.h"
+#include "utils/typcache.h"
 
 #include "core/unicode.h"
 #include "keyword/keyword.h"
@@ -71,6 +72,7 @@ extern FoKeywordSource *fo_keyword_source_get(Oid source);
 extern FoKeywordSource *fo_keyword_source_find(Relation relation);
 extern bool fo_keyword_source_marker(Oid source, NameData *store, AttrNumber *owner);
 extern void fo_keyword_source_renew(Oid source);
+extern TypeCacheEntry *fo_keyword_owner_type(Oid type, const char *column);
 extern uint32 fo_keyword_owner_hash(FoKeywordSource *source, Datum owner);
 extern bool fo_keyword_owner_equal(FoKeywordSource *source, Datum a, Datum b);
 

@@ -89,19 +89,22 @@ column_type(Oid source, AttrNumber column)
 	return psprintf("%s COLLATE %s", name, generate_collation_name(collation));
 }
 
-/* keyword_name_store(source regclass) returns name */
+/* keyword_name_store(source regclass, owner name) returns name */
 Datum
 fo_keyword_name_store(PG_FUNCTION_ARGS)
 {
 	Oid			schema = get_namespace_oid("filteropt", false);
 	char	   *table = get_rel_name(PG_GETARG_OID(0));
+	char	   *column = NameStr(*PG_GETARG_NAME(1));
+	Oid			type = get_atttype(PG_GETARG_OID(0), get_attnum(PG_GETARG_OID(0), column));
 	NameData   *result = palloc0(sizeof(NameData));
 	char	   *base;
 	char	   *name;
 	int			n = 0;
 
-	if (table == NULL)
+	if (table == NULL || !OidIsValid(type))
 		PG_RETURN_NULL();
+	fo_keyword_owner_type(type, column);
 	base = psprintf(PREFIX "%s", table);
 	base[pg_mbcliplen(base, strlen(base), NAMEDATALEN - 12)] = '\0';
 	name = base;

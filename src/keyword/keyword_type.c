@@ -154,12 +154,20 @@ check_keys(Jsonb *json)
 		input_error("Keys are \"fold\", \"whole_word\", \"keywords\" and \"allow\".");
 }
 
+/* Parse the text form as JSON; what is not even meant to be an object gets a better hint. */
+static Jsonb *
+parse_object(char *input)
+{
+	if (input[strspn(input, " \t\r\n")] != '{')
+		input_error("The value is not a JSON object.");
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(input)));
+}
+
 /* Input function: the text form. */
 Datum
 fo_keyword_set_in(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-														  CStringGetDatum(PG_GETARG_CSTRING(0))));
+	Jsonb	   *json = parse_object(PG_GETARG_CSTRING(0));
 	JsonbValue *value;
 	FoFoldLevel fold = FO_FOLD_ACCENT;
 	bool		whole_word = true;

@@ -131,7 +131,8 @@ fo_keyword_add(FoBuilder *builder, Datum keyword, bool isnull, int entry, bool a
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %d is null", allow ? "allowed phrase" : "keyword", entry)));
+				 errmsg("%s %d is null", allow ? "allowed phrase" : "keyword", entry),
+				 errhint("Leave out entries that are null.")));
 	value = DatumGetTextPP(keyword);
 	source = fo_keyword_body(value);
 	status = fo_builder_add(builder, source.bytes, source.len, allow);

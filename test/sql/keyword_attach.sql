@@ -228,18 +228,33 @@ CREATE VIEW v AS SELECT * FROM t;
 CREATE TEMP TABLE tmp (LIKE t);
 CREATE TABLE parent (LIKE t);
 CREATE TABLE child () INHERITS (parent);
+CREATE TYPE mark AS ENUM ('a');
+CREATE TABLE odd (id int, p point, x xml, m mark, words text[], k text);
+CREATE MATERIALIZED VIEW mv AS SELECT * FROM odd;
 SELECT arguments, pg_temp.error_of(format('SELECT filteropt.keyword_attach(%s)', arguments)) AS error FROM unnest(ARRAY[
 	$$'v', 'user_id', 'keyword'$$, $$'tmp', 'user_id', 'keyword'$$, $$'parent', 'user_id', 'keyword'$$, $$'child', 'user_id', 'keyword'$$,
 	$$'t', 'nobody', 'keyword'$$, $$'t', 'user_id', 'n'$$, $$'t', 'user_id', 'keyword', allow_flag => 'n'$$,
 	$$'t', 'user_id', NULL$$, $$NULL, 'user_id', 'keyword'$$, $$'t', 'user_id', 'keyword', fold => 'x'$$,
 	$$'t', 'user_id', 'keyword', whole_word => NULL$$, $$'t', 'user_id', 'keyword', on_bad => 'ignore'$$, $$'nothing', 'a', 'b'$$,
-	$$'t', 'ctid', 'keyword'$$]) AS arguments;
+	$$'t', 'ctid', 'keyword'$$, $$'odd', 'p', 'k'$$, $$'odd', 'x', 'k'$$, $$'odd', 'id', 'm'$$, $$'odd', 'id', 'words'$$, $$'mv', 'id', 'k'$$,
+	$$'pg_class', 'oid', 'relname'$$, $$0, 'id', 'k'$$]) AS arguments;
+-- Odd types of owners and keywords that do work.
+CREATE TABLE domains (u numeric(10, 2), g int GENERATED ALWAYS AS (u::int * 2) STORED, k name, c char(8));
+INSERT INTO domains VALUES (1.5, DEFAULT, 'Cat', 'dog');
+SELECT keyword_attach('domains', 'u', 'k');
+SELECT keyword_match('domains', 1.50, 'cat dog') AS number, keyword_match('domains', '1.5', 'cat dog') AS literal;
+SELECT pg_temp.error_of($$SELECT filteropt.keyword_match('domains', 1.5::float8, 'cat dog')$$);
+SELECT keyword_detach('domains');
+SELECT keyword_attach('domains', 'g', 'c');
+UPDATE domains SET u = 3;
+SELECT keyword_match('domains', 4, 'cat dog') AS before, keyword_match('domains', 6, 'cat dog') AS after;
+DROP TABLE domains;
 SELECT count(*) AS sources, (SELECT count(*) FROM pg_class WHERE relname LIKE 'keywords\_%') AS stores FROM keyword_sources;
 SELECT keyword_attach('t', 'user_id', 'keyword');
 SELECT pg_temp.error_of($$SELECT filteropt.keyword_attach('t', 'user_id', 'keyword')$$);
 SELECT pg_temp.error_of($$CREATE TRIGGER x AFTER INSERT ON parent FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_guard(); INSERT INTO parent VALUES (1)$$);
 SELECT pg_temp.error_of($$CREATE TRIGGER x BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION filteropt.keyword_sync(); INSERT INTO parent VALUES (1)$$);
-DROP VIEW v; DROP TABLE t, child, parent;
+DROP VIEW v; DROP MATERIALIZED VIEW mv; DROP TABLE t, child, parent, odd; DROP TYPE mark;
 
 -- 6. Privileges and row-level security.
 CREATE ROLE regress_filteropt_app;
@@ -316,6 +331,7 @@ DROP ROLE regress_filteropt_app, regress_filteropt_reader, regress_filteropt_oth
 CREATE TABLE many (user_id int, keyword text);
 INSERT INTO many SELECT n % 300, 'w' || n FROM generate_series(1, 9000) AS n;
 CREATE INDEX ON many (user_id);
+SET client_min_messages = warning; -- a slow server says how far it is
 SELECT keyword_attach('many', 'user_id', 'keyword');
 SET filteropt.keyword_cache_size = '256kB';
 SELECT count(*) AS looks, count(*) FILTER (WHERE keyword_match('many', n % 300, 'w' || n || ' w' || n + 1) <> ARRAY['w' || n]) AS wrong
@@ -325,6 +341,7 @@ SET filteropt.keyword_cache_size = '64kB';
 SELECT count(*) AS looks, count(*) FILTER (WHERE keyword_match('many', n % 300, 'w' || n) <> ARRAY['w' || n]) AS wrong
 FROM generate_series(1, 300) AS n;
 RESET filteropt.keyword_cache_size;
+RESET client_min_messages;
 DROP TABLE many;
 
 -- 8. keyword_test: what a keyword would catch.

@@ -59,6 +59,8 @@ INSERT INTO cases (complaint, keyword, body, accent, evasion) VALUES
 	('look-alikes', 'москва', 'мockва', NULL, 'мockва'),
 	('digits', 'viagra', 'v1agr@', NULL, 'v1agr@'),
 	('digits', 'free', 'fr€€', NULL, 'fr€€'),
+	('digits', 'cat', 'the c@t''s whiskers', NULL, 'c@t'),
+	('separated', 'cats', 'the c@t''s whiskers', NULL, NULL),
 	('digits', 'leet', 'l33t', NULL, 'l33t'),
 	('digits', 'ass', '@$$', NULL, NULL),
 	('digits', 'sex', 's3x', NULL, 's3x'),

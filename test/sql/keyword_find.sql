@@ -148,9 +148,11 @@ CREATE TABLE long AS
 SELECT fold, repeat(pad, 5000) || E'xx freé\u0301 \n money yy' || repeat(pad, 3000) || '東京' AS body, pad
 FROM unnest(ARRAY['none', 'case', 'accent', 'evasion']) AS fold,
 	unnest(ARRAY['lorem ipsum ', 'Füße żółw ', '日本語の文', 'ｆｕｌｌ ', E'e\u0301 ', '😀']) AS pad;
+\pset format unaligned
 SELECT fold, pad, char_length(body), f.*, substr(body, start, length) = matched AS is_there
 FROM long, keyword_find(body, keyword_set(ARRAY['freé money', E'freé\u0301 money', '東京'], fold => fold)) AS f
 WHERE fold IN ('none', 'evasion') ORDER BY fold, pad COLLATE "C", start, keyword COLLATE "C";
+\pset format aligned
 SELECT n, count(*) AS found, bool_and(start = n + 1 AND length = 12 AND substr(body, start, length) = matched) AS right
 FROM generate_series(16000, 17000, 7) AS n,
 	LATERAL (SELECT repeat('-', n) || 'needle  here' || repeat('-', 20000) AS body) AS t,

@@ -36,6 +36,7 @@ SELECT keyword_set_info(NULL);
 SELECT keyword_set(ARRAY[ARRAY['a', 'b'], ARRAY['c', 'd']]);
 
 -- 2. Text form: what goes in, and that what comes out goes in again.
+\pset format unaligned
 SELECT input, input::keyword_set AS output
 FROM (VALUES
 	('{"keywords": []}'),
@@ -45,6 +46,7 @@ FROM (VALUES
 	('{"keywords": ["\u00e9\ud83d\ude00", "say \"hi\"", "C:\\\\dir", "tab\there"], "allow": ["/*"]}'),
 	('{"keywords": ["a"], "keywords": ["b"]}'),
 	('{"keywords": ["dup", "dup"]}')) AS v(input);
+\pset format aligned
 
 CREATE TABLE sets (id int PRIMARY KEY, s keyword_set);
 INSERT INTO sets

@@ -253,11 +253,13 @@ is_single(const Text *text, size_t i)
 		(i + 1 >= text->n || !is_written(text, i + 1));
 }
 
-/* The single letter that one separator parts from the one at i, or 0. */
+/* The single letter that one separator, no apostrophe, parts from the one at i, or 0. */
 static size_t
 next_single(const Text *text, size_t i)
 {
-	return i + 2 < text->n && !is_written(text, i + 1) && is_single(text, i + 2) ? i + 2 : 0;
+	if (i + 2 >= text->n || is_written(text, i + 1) || is_apostrophe(text, i + 1))
+		return 0;
+	return is_single(text, i + 2) ? i + 2 : 0;
 }
 
 /* Do three single letters, two of them real among the first 16, begin at i? */
@@ -584,26 +586,12 @@ find_pattern(const Text *text, const Pattern *pattern, const Text *form, uint32_
 	}
 }
 
-static int
-compare(const void *left, const void *right)
-{
-	const FoMatch *a = left;
-	const FoMatch *b = right;
-
-	if (a->start != b->start)
-		return a->start < b->start ? -1 : 1;
-	if (a->keyword != b->keyword)
-		return a->keyword < b->keyword ? -1 : 1;
-	return (a->end > b->end) - (a->end < b->end);
-}
-
-/* Occurrences of keywords or allowed phrases; at one place the longest of each. */
+/* Occurrences of keywords or allowed phrases, in no order. */
 static Found
 find_all(const RefSet *set, const Text *text, const Text *plain, bool allow)
 {
 	Found		found = {NULL, 0};
 	size_t		first = allow ? set->n[0] : 0;
-	size_t		kept = 0;
 
 	for (size_t k = 0; k < set->n[allow]; k++)
 	{
@@ -613,17 +601,53 @@ find_all(const RefSet *set, const Text *text, const Text *plain, bool allow)
 			find_pattern(plain, &set->patterns[first + k], &set->patterns[first + k].plain,
 						 (uint32_t) k, &found);
 	}
-	if (found.n > 0)
-		qsort(found.items, found.n, sizeof(FoMatch), compare);
-	for (size_t i = 0; i < found.n; i++)
-	{
-		if (kept > 0 && found.items[kept - 1].start == found.items[i].start &&
-			found.items[kept - 1].keyword == found.items[i].keyword)
-			kept--;
-		found.items[kept++] = found.items[i];
-	}
-	found.n = kept;
 	return found;
+}
+
+/* The end of the longest match of a keyword that begins at start, or 0. */
+static uint32_t
+longest(const Found *found, size_t start, size_t keyword)
+{
+	uint32_t	end = 0;
+
+	for (size_t i = 0; i < found->n; i++)
+	{
+		const FoMatch *match = &found->items[i];
+
+		if (match->start == start && match->keyword == keyword && match->end > end)
+			end = match->end;
+	}
+	return end;
+}
+
+/*
+ * Put matches in the documented order, leftmost first, then in the order of the
+ * set: place by place, each keyword at most once, with the longest of what it
+ * matches there.
+ */
+static void
+put_in_order(Found *found, size_t nkeywords, size_t len)
+{
+	Found		ordered = {NULL, 0};
+
+	for (size_t start = 0; start < len; start++)
+	{
+		bool		any = false;
+
+		for (size_t i = 0; i < found->n; i++)
+			any |= found->items[i].start == start;
+		for (size_t keyword = 0; any && keyword < nkeywords; keyword++)
+		{
+			uint32_t	end = longest(found, start, keyword);
+
+			if (end == 0)
+				continue;
+			ordered.items = grow(ordered.items, ordered.n, sizeof(FoMatch));
+			ordered.items[ordered.n++] = (FoMatch) {(uint32_t) start, end, (uint32_t) keyword};
+		}
+	}
+	free(found->items);
+	*found = ordered;
 }
 
 /* Leave out what lies inside an allowed phrase. */
@@ -655,6 +679,7 @@ ref_find(const RefSet *set, const uint8_t *body, size_t len, bool allow, FoMatch
 	if (set->spec.fold == FO_FOLD_EVASION)
 		plain = undisguise(&text);
 	found = find_all(set, &text, &plain, false);
+	put_in_order(&found, set->n[0], len);
 	if (allow && set->n[1] > 0)
 	{
 		Found		allowed = find_all(set, &text, &plain, true);

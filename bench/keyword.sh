@@ -114,7 +114,7 @@ run_core()
 	say 'engines alone (C)'
 	for n in $sizes; do
 		core "k$n" -k "$work/data/k$n.txt" \
-			-e floor,hyperscan,hyperscan-b,filteropt,case,avx2,portable,places \
+			-e floor,hyperscan,hyperscan-b,hyperscan-avx2,filteropt,case,avx512,avx2,portable,places \
 			tweets="$work/data/tweets.txt" posts="$work/data/posts.txt"
 		[ -n "$peers_only" ] || core "k$n" -k "$work/data/k$n.txt" \
 			-e none,case,filteropt,evasion -t word/any,substring/any \

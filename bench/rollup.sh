@@ -4,12 +4,15 @@
 # The bare table and the same table with the design's daily_stats take turns in
 # one cluster; figures are medians over the rounds.  CPU is what the backends
 # used (user and system time, from /proc), without the client; it jitters less
-# than throughput.  "no merge" is the cost of capturing and appending alone, as
-# when the background worker does the merging.
+# than throughput.  "append" is the rollup with filteropt.rollup_fold off: a row for
+# each delta, which is what folding is compared with; what it leaves to be merged
+# is not counted.  "floor" is the bare statement and the
+# deltas of the batch appended by COPY, sorted, to a bare table of their shape with
+# an index: so much it costs to make every delta findable, without any trigger.
 #
 #   BENCH_QUICK=1     seconds instead of minutes; the figures mean little
 #   BENCH_SECTIONS="single batch read steady"
-#   BENCH_CLIENTS="1 8 32"  BENCH_SECONDS=5  BENCH_ROUNDS=3
+#   BENCH_CLIENTS="1 2 8 32"  BENCH_SECONDS=5  BENCH_ROUNDS=3
 #   BENCH_PROTOCOL=prepared (or simple, extended: of pgbench)
 #   BENCH_ROWS=10000000     base rows of the read section
 #   BENCH_STEADY=600        seconds of the steady section, which is not a default
@@ -19,7 +22,7 @@ cd "$(dirname "$0")/.."
 
 quick=${BENCH_QUICK:-}
 sections=${BENCH_SECTIONS:-single batch read}
-clients=${BENCH_CLIENTS:-$([ -n "$quick" ] && echo 2 || echo 1 8 32)}
+clients=${BENCH_CLIENTS:-$([ -n "$quick" ] && echo 2 || echo 1 2 8 32)}
 seconds=${BENCH_SECONDS:-$([ -n "$quick" ] && echo 1 || echo 5)}
 rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
 protocol=${BENCH_PROTOCOL:-prepared}
@@ -65,7 +68,7 @@ fresh()
 cpu() { awk '{ print $16 + $17 }' "/proc/$(head -1 "$cluster/data/postmaster.pid")/stat"; }
 
 # options TABLE: settings of the sessions that write to it.
-options() { [ "$1" != nomerge ] || echo '-c filteropt.rollup_merge_at=0'; }
+options() { [ "$1" != nomerge ] || echo '-c filteropt.rollup_fold=off'; }
 
 # One run of pgbench: prints "tps cpu_us".
 bench_once()
@@ -99,15 +102,30 @@ single()
 		printf '%s %s ' "$(cut -d' ' -f1 "$work/tmp/$t.out" | median)" \
 			"$(cut -d' ' -f2 "$work/tmp/$t.out" | median)"
 	done | awk -v n="$n" -v name="$name" '{
-		printf "%3d %-8s %8.0f tps %6.1f us | no merge %5.2f %5.2f | rollup %5.2f %5.2f\n",
+		printf "%3d %-8s %8.0f tps %6.1f us | append %5.2f %5.2f | rollup %5.2f %5.2f\n",
 			n, name, $1, $2, $3 / $1, $4 / $2, $5 / $1, $6 / $2 }'
 }
 
-# Run a statement for each table; TBL is its name.  Prints CPU shares.
+# floor_ticks GROUPS TIMES: CPU of appending so many delta rows so often.
+floor_ticks()
+{
+	local a b
+	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) print int(i * 10000 / n) "\t2024-01-01\t1\t1\t0" }' \
+		>"$work/tmp/floor"
+	give_to_server "$work/tmp/floor"
+	a=$(cpu)
+	run -c "DO \$\$ BEGIN FOR i IN 1..$2 LOOP COPY floor FROM '$work/tmp/floor'; COMMIT; END LOOP; END \$\$"
+	sleep 0.2
+	b=$(cpu)
+	echo $((b - a))
+}
+
+# Run a statement for each table; TBL is its name.  Prints CPU shares.  It makes
+# GROUPS deltas in each of TIMES transactions.
 batch()
 {
-	local name=$1 sql=$2 before=$3 r t a b
-	for t in bare rollup nomerge; do : >"$work/tmp/$t.out"; done
+	local name=$1 sql=$2 before=$3 groups=$4 times=$5 r t a b
+	for t in bare rollup nomerge floor; do : >"$work/tmp/$t.out"; done
 	for ((r = 0; r < rounds; r++)); do
 		for t in bare nomerge rollup; do
 			[ -z "$before" ] || run -c "${before//TBL/$t}"
@@ -118,11 +136,12 @@ batch()
 			b=$(cpu)
 			echo $((b - a)) >>"$work/tmp/$t.out"
 		done
+		floor_ticks "$groups" "$times" >>"$work/tmp/floor.out"
 	done
-	printf '%s %s %s' "$(median <"$work/tmp/bare.out")" "$(median <"$work/tmp/nomerge.out")" \
-		"$(median <"$work/tmp/rollup.out")" | awk -v name="$name" '{
-		printf "%-34s %6d ms | no merge %5.2f | rollup %5.2f\n", name, $1 * 10,
-			$2 ? $1 / $2 : 0, $3 ? $1 / $3 : 0 }'
+	printf '%s %s %s %s' "$(median <"$work/tmp/bare.out")" "$(median <"$work/tmp/nomerge.out")" \
+		"$(median <"$work/tmp/rollup.out")" "$(median <"$work/tmp/floor.out")" | awk -v name="$name" '{
+		printf "%-34s %6d ms | append %5.2f | rollup %5.2f | floor %5.2f\n", name, $1 * 10,
+			$2 ? $1 / $2 : 0, $3 ? $1 / $3 : 0, $1 ? $1 / ($1 + $4) : 0 }'
 }
 
 loop()
@@ -137,23 +156,25 @@ batches()
 	m=$([ -n "$quick" ] && echo 20000 || echo 1000000)
 	local ten='(10000 * power(random(), 3))::int' all='(random() * 1000000)::int'
 	fresh
+	run -c 'CREATE TABLE floor (g1 int, g2 date, n bigint, c1 bigint, c2 bigint)' \
+		-c 'CREATE INDEX ON floor (g1, g2) WITH (deduplicate_items = off)'
 	batch 'INSERT 100 rows, zipf-like users' "$(loop $((k * 10)) "INSERT INTO TBL (user_id, event_type)
-		SELECT $ten, 'POST_SHOWN' FROM generate_series(1, 100)")" ''
+		SELECT $ten, 'POST_SHOWN' FROM generate_series(1, 100)")" '' 85 $((k * 10))
 	batch 'INSERT 1000 rows, zipf-like users' "$(loop "$k" "INSERT INTO TBL (user_id, event_type)
-		SELECT $ten, 'POST_SHOWN' FROM generate_series(1, 1000)")" ''
+		SELECT $ten, 'POST_SHOWN' FROM generate_series(1, 1000)")" '' 550 "$k"
 	batch 'INSERT 1000 rows, 50 users' "$(loop "$k" "INSERT INTO TBL (user_id, event_type)
-		SELECT (50 * random())::int, 'POST_SHOWN' FROM generate_series(1, 1000)")" ''
+		SELECT (50 * random())::int, 'POST_SHOWN' FROM generate_series(1, 1000)")" '' 51 "$k"
 	batch 'INSERT 1000 rows, all other users' "$(loop "$k" "INSERT INTO TBL (user_id, event_type)
-		SELECT $all, 'POST_SHOWN' FROM generate_series(1, 1000)")" ''
+		SELECT $all, 'POST_SHOWN' FROM generate_series(1, 1000)")" '' 1000 "$k"
 	run -c "COPY (SELECT $ten, 'POST_SHOWN', '2024-01-01'::timestamptz + random() * interval '1 day'
 		FROM generate_series(1, $m)) TO STDOUT" >"$work/tmp/copy"
 	give_to_server "$work/tmp/copy"
 	batch "COPY $m rows, one day, 10 000 users" "COPY TBL (user_id, event_type, created_at) FROM '$work/tmp/copy'" \
-		'TRUNCATE TBL'
+		'TRUNCATE TBL' 10000 1
 	batch 'UPDATE of 1000 rows' "$(loop "$k" "UPDATE TBL SET event_type = 'POST_FILTERED'
-		WHERE id IN (SELECT id FROM TBL WHERE id % 2 = 0 AND id > (SELECT min(id) FROM TBL) + i * 1000 ORDER BY id LIMIT 1000)")" ''
+		WHERE id IN (SELECT id FROM TBL WHERE id % 2 = 0 AND id > (SELECT min(id) FROM TBL) + i * 1000 ORDER BY id LIMIT 1000)")" '' 550 "$k"
 	batch 'DELETE of 1000 rows' "$(loop "$k" "DELETE FROM TBL
-		WHERE id IN (SELECT id FROM TBL ORDER BY id LIMIT 1000)")" ''
+		WHERE id IN (SELECT id FROM TBL ORDER BY id LIMIT 1000)")" '' 550 "$k"
 }
 
 # Compare a query with that of the plain table, in turns: medians of the server's
@@ -181,7 +202,7 @@ reads()
 {
 	local user="\\set u random(1, 1000)" protocol=prepared
 	local range="WHERE user_id = :u AND date > '2024-03-01' ORDER BY date"
-	local set='SET filteropt.rollup_merge_at = 0'
+	local set='SET filteropt.rollup_fold = off'
 	make_table rollup
 	run -c "INSERT INTO rollup (user_id, event_type, created_at)
 		SELECT 1 + i % 1000, 'POST_SHOWN', '2024-03-31 00:00+00'::timestamptz - (i / 1000 % 90) * interval '1 day'

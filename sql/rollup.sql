@@ -108,14 +108,22 @@ COMMENT ON FUNCTION filteropt.rollup_pending(regclass) IS
 	'Groups of a rollup, its partial rows, and the most of them in one group; '
 	'null without SELECT on the rollup. Costs a scan of the partial rows';
 
+CREATE FUNCTION filteropt.rollup_row_bound() RETURNS integer
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'fo_rollup_row_bound';
+COMMENT ON FUNCTION filteropt.rollup_row_bound() IS
+	'The most partial rows that a group can have for each transaction that commits to it at the same moment';
+
 CREATE VIEW filteropt.rollup_stat AS
 SELECT r.view AS rollup, r.base, r.day_tz, p.groups, p.partial_rows,
 	p.partial_rows - p.groups AS pending,
 	p.most_rows AS most_rows_in_group,
+	filteropt.rollup_row_bound() AS row_bound_per_writer,
 	round(p.partial_rows::numeric / nullif(p.groups, 0), 2) AS read_amplification,
-	round(d.n_tup_ins::numeric
+	round((d.n_tup_ins + d.n_tup_upd)::numeric
 		/ nullif(b.n_tup_ins + b.n_tup_upd + b.n_tup_del, 0), 3) AS write_amplification,
-	d.n_tup_ins AS rows_written, d.n_tup_del AS rows_merged,
+	d.n_tup_ins AS rows_written, d.n_tup_upd AS rows_updated,
+	round(d.n_tup_hot_upd::numeric / nullif(d.n_tup_upd, 0), 3) AS heap_only_share,
+	d.n_tup_del AS rows_merged,
 	pg_table_size(r.data) AS table_bytes, pg_indexes_size(r.data) AS index_bytes
 FROM filteropt.rollup r
 JOIN pg_class c ON c.oid = r.view
@@ -128,5 +136,7 @@ CROSS JOIN LATERAL (
 GRANT SELECT ON filteropt.rollup_stat TO PUBLIC;
 COMMENT ON VIEW filteropt.rollup_stat IS
 	'One row per rollup: groups, partial rows not yet merged, rows summed per group when reading '
-	'(read_amplification, most_rows_in_group), partial rows written per changed base row '
-	'(write_amplification), sizes. Costs a scan of the partial rows';
+	'(read_amplification, most_rows_in_group; the bound is row_bound_per_writer for each '
+	'transaction committing to the group at one moment), partial rows written or updated per '
+	'changed base row (write_amplification), share of the updates that touched no index, '
+	'sizes. Costs a scan of the partial rows';

@@ -27,6 +27,7 @@ typedef struct Arena
 static Arena arena;
 static FoMatcher matcher;		/* with the fastest kernel */
 static FoMatcher avx2_matcher;	/* as on a processor without AVX-512 */
+static FoMatcher avx512_matcher;	/* as on one without AVX-512 VBMI */
 static FoMatcher portable_matcher;	/* as on any processor */
 
 /* FoAlloc.resize of the arena; the last block grows in place. */
@@ -115,6 +116,9 @@ start(void)
 	fo_matcher_begin(&avx2_matcher, in_heap, poll_nothing);
 	if (fo_kernel_named("avx2"))
 		avx2_matcher.kernel = fo_kernel_named("avx2");
+	fo_matcher_begin(&avx512_matcher, in_heap, poll_nothing);
+	if (fo_kernel_named("avx512"))
+		avx512_matcher.kernel = fo_kernel_named("avx512");
 	fo_matcher_begin(&portable_matcher, in_heap, poll_nothing);
 	portable_matcher.kernel = fo_kernel_named("portable");
 }
@@ -220,6 +224,12 @@ scan_avx2(const void *set, Task task, const char *text, size_t length)
 }
 
 static size_t
+scan_avx512(const void *set, Task task, const char *text, size_t length)
+{
+	return scan_with(&avx512_matcher, set, task, text, length);
+}
+
+static size_t
 scan_portable(const void *set, Task task, const char *text, size_t length)
 {
 	return scan_with(&portable_matcher, set, task, text, length);
@@ -254,10 +264,11 @@ static const Engine none = {"none", build_none, free, set_bytes, scan_keywords};
 static const Engine fold_case = {"case", build_case, free, set_bytes, scan_keywords};
 static const Engine accent = {"filteropt", build_accent, free, set_bytes, scan_keywords};
 static const Engine avx2 = {"avx2", build_accent, free, set_bytes, scan_avx2};
+static const Engine avx512 = {"avx512", build_accent, free, set_bytes, scan_avx512};
 static const Engine portable = {"portable", build_accent, free, set_bytes, scan_portable};
 static const Engine evasion = {"evasion", build_evasion, free, set_bytes, scan_keywords};
 static const Engine places = {"places", build_places, free, set_bytes, scan_places};
 
 const Engine *const filteropt_engines[] = {
-	&accent, &avx2, &portable, &fold_case, &none, &evasion, &places, NULL
+	&accent, &avx512, &avx2, &portable, &fold_case, &none, &evasion, &places, NULL
 };

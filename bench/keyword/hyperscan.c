@@ -95,18 +95,24 @@ write_pattern(char *out, const char *keyword, size_t length, bool unicode)
 	return out - start;
 }
 
+/* A platform with AVX2 and no more; the engines differ, not the code that runs them. */
+static const hs_platform_info_t avx2_platform = {
+	.tune = HS_TUNE_FAMILY_HSW, .cpu_features = HS_CPU_FEATURES_AVX2
+};
+
 /* Compile caseless literals. */
 static hs_error_t
-compile_literals(HsList *list, const Source *source)
+compile_literals(HsList *list, const Source *source, const hs_platform_info_t * platform)
 {
 	return hs_compile_lit_multi(source->keywords, source->flags, source->ids,
 								source->lengths, source->n, HS_MODE_BLOCK,
-								NULL, &list->database, &list->error);
+								platform, &list->database, &list->error);
 }
 
 /* Compile each keyword as an escaped pattern with boundaries. */
 static hs_error_t
-compile_words(HsList *list, const Source *source, bool unicode)
+compile_words(HsList *list, const Source *source, bool unicode,
+			  const hs_platform_info_t * platform)
 {
 	const char **patterns = malloc(source->n * sizeof(char *));
 	size_t		total = 0;
@@ -124,7 +130,7 @@ compile_words(HsList *list, const Source *source, bool unicode)
 							  unicode);
 	}
 	result = hs_compile_multi(patterns, source->flags, source->ids, source->n,
-							  HS_MODE_BLOCK, NULL, &list->database,
+							  HS_MODE_BLOCK, platform, &list->database,
 							  &list->error);
 	free(buffer);
 	free(patterns);
@@ -163,6 +169,7 @@ choose_flags(HsOptions options)
 static bool
 compile_list(HsList *list, Source *source, HsOptions options)
 {
+	const		hs_platform_info_t *platform = options.avx2 ? &avx2_platform : NULL;
 	hs_error_t	result;
 
 	source->flags = calloc(source->n, sizeof(*source->ids));
@@ -173,9 +180,9 @@ compile_list(HsList *list, Source *source, HsOptions options)
 		source->ids[i] = i;
 	}
 	if (options.boundary == HS_WORD_PATTERN)
-		result = compile_words(list, source, options.unicode);
+		result = compile_words(list, source, options.unicode, platform);
 	else
-		result = compile_literals(list, source);
+		result = compile_literals(list, source, platform);
 	free(source->flags);
 	free(source->ids);
 	if (result == HS_SUCCESS)

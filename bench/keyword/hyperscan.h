@@ -27,6 +27,7 @@ typedef struct HsOptions
 	HsBoundary	boundary;
 	bool		first_only;		/* stop at the first match of a text */
 	bool		unicode;		/* UTF-8 patterns, Unicode case and boundaries */
+	bool		avx2;			/* as for a processor without AVX-512 */
 } HsOptions;
 
 /* Called for each match with the index of the keyword; nonzero stops. */

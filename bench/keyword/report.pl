@@ -59,12 +59,12 @@ sub scan_target
 sub numerically { $a <=> $b }
 
 # Engines alone.  The columns after filteropt: with places, at level case, and
-# with the kernels of lesser processors.
+# with the kernel for any processor.
 sub report_core
 {
 	heading('Engines alone, ns per text, one thread; target: highest ratio to Hyperscan');
-	printf "%-7s %-9s %-3s %7s %7s %9s %9s %9s %9s %9s %9s %6s %7s %s\n", qw(texts boundary for N floor
-	  Hyperscan filteropt places case avx2 portable ratio target), '';
+	printf "%-7s %-9s %-3s %7s %7s %9s %9s %9s %9s %9s %6s %7s %s\n", qw(texts boundary for N floor
+	  Hyperscan filteropt places case portable ratio target), '';
 	for my $texts ('tweets', 'posts')
 	{
 		for my $boundary ('word', 'substring')
@@ -78,12 +78,40 @@ sub report_core
 					my $peer = hyperscan($way);
 					my $own = $way->{filteropt} ? $way->{filteropt}{ns} : undef;
 					my $target = scan_target($boundary, $n);
-					printf "%-7s %-9s %-3s %7d %7.0f %9.0f %9s %9s %9s %9s %9s %6s %7s %s\n", $texts, $boundary,
+					printf "%-7s %-9s %-3s %7d %7.0f %9.0f %9s %9s %9s %9s %6s %7s %s\n", $texts, $boundary,
 					  $matches, $n, $way->{floor}{ns}, $peer,
-					  map({ $way->{$_} ? sprintf('%.0f', $way->{$_}{ns}) : '-' } qw(filteropt places case avx2 portable)),
+					  map({ $way->{$_} ? sprintf('%.0f', $way->{$_}{ns}) : '-' } qw(filteropt places case portable)),
 					  $own ? sprintf('%.2f', $own / $peer) : '-', "<= $target",
 					  verdict($own ? $own / $peer <= $target : undef);
 				}
+			}
+		}
+	}
+}
+
+# The kernels that this processor can run, whichever it would choose, beside
+# Hyperscan as it compiles for this processor and for one with AVX2.
+sub report_kernels
+{
+	my @kernels = qw(filteropt avx512 avx2 portable);
+	heading('Kernels, any match, ns per text (times Hyperscan\'s time); avx2 is compared with hyperscan-avx2');
+	printf "%-7s %-9s %6s %9s %9s %16s %16s %16s %16s %s\n", qw(texts boundary N Hyperscan H-avx2), @kernels, '';
+	for my $texts ('tweets', 'posts')
+	{
+		for my $boundary ('word', 'substring')
+		{
+			my $sizes = $scan{$texts}{$boundary}{any} or next;
+			for my $n (sort numerically keys %$sizes)
+			{
+				my $way = $sizes->{$n};
+				next unless $way->{avx2};
+				my $peer = hyperscan($way);
+				my $avx2_peer = $way->{'hyperscan-avx2'} ? $way->{'hyperscan-avx2'}{ns} : $peer;
+				my @shown = map {
+					sprintf '%.0f (%.2f)', $way->{$_}{ns}, $way->{$_}{ns} / ($_ eq 'avx2' ? $avx2_peer : $peer)
+				} @kernels;
+				printf "%-7s %-9s %6d %9.0f %9.0f %16s %16s %16s %16s %s\n", $texts, $boundary, $n, $peer, $avx2_peer,
+				  @shown, verdict($boundary eq 'word' ? $way->{avx2}{ns} / $avx2_peer <= 1.5 : undef);
 			}
 		}
 	}
@@ -256,6 +284,7 @@ sub report_attached
 }
 
 report_core() if %scan;
+report_kernels() if %scan;
 report_build() if %build;
 report_fold();
 report_languages();

@@ -10,12 +10,24 @@
  * patterns, 15 % for 1 000.  (The idea of a filter in registers is that of
  * Teddy, Wang et al., "Hyperscan", NSDI 2019, which groups patterns by nibbles
  * instead; hashing lets ten times as many patterns in.)
+ *
+ * Processors that permute 16 bytes only do the same with smaller tables, and with
+ * a hash that multiplies numbers of 16 bits: kernel_sieve.h.
  */
 #include "core/kernel_variants.h"
 
 #include <string.h>
 
 #include "core/unicode.h"
+
+/* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
+#define FEW_PATTERNS 150
+
+/* The same of grams: a text has more positions than words. */
+#define FEW_GRAMS 30
+
+/* The same for a narrow sieve of 16 rows. */
+#define VERY_FEW_PATTERNS 24
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 #define EVERY_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
@@ -53,9 +65,9 @@ fo_regular_portable(const uint8_t *src, size_t n)
 	return regular;
 }
 
-static size_t
-fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
-			  bool lower, bool collapse, bool space_before)
+size_t
+fo_fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
+				 bool lower, bool collapse, bool space_before)
 {
 	size_t		i = 0;
 
@@ -84,8 +96,8 @@ fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
 	return i;
 }
 
-static void
-classify_portable(const uint8_t *buf, size_t len, const uint64_t *nonword, uint64_t *words)
+void
+fo_classify_portable(const uint8_t *buf, size_t len, const uint64_t *nonword, uint64_t *words)
 {
 	for (size_t at = 0; at < len; at += 64)
 	{
@@ -118,8 +130,8 @@ fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out)
 }
 
 static const FoKernel portable = {
-	"portable", fo_regular_portable, fold_portable, NULL, classify_portable, NULL, NULL, NULL,
-	fo_positions_portable
+	"portable", fo_regular_portable, fo_fold_portable, NULL, fo_classify_portable, NULL, NULL, NULL,
+	fo_positions_portable, false
 };
 
 /* Multiply the bits of x with a matrix, as the instruction GF2P8AFFINEQB does. */
@@ -133,32 +145,16 @@ multiply(uint64_t matrix, uint8_t x)
 	return (uint8_t) result;
 }
 
-/*
- * Add a pattern of len bytes at p to a sieve; FO_SIEVE_BYTES of them are looked
- * at, zeros if there are fewer.
- */
-void
-fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
+/* Add four bytes to the tables of wide kernels. */
+static void
+add_wide(FoSieve *sieve, const uint8_t c[FO_SIEVE_LETTERS])
 {
-	/* To which letter a byte further on is added; 4: to none. */
-	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, 4, 1, 0, 4, 3, 2};
-	uint8_t		c[FO_SIEVE_LETTERS] = {0};
-	uint8_t		s1;
-	uint8_t		s2;
+	uint8_t		s1 = multiply(MATRIX_A, c[0]) ^ c[1];
+	uint8_t		s2 = multiply(MATRIX_A, s1) ^ c[2];
+	uint8_t		other = multiply(MATRIX_B, s1) ^ multiply(MATRIX_C, s2);
 	uint8_t		row[2];
-	uint8_t		other;
 
-	for (uint32_t k = 0; k < len && k < FO_SIEVE_LETTERS; k++)
-		c[k] = p[k] | 0x20;
-	for (uint32_t k = FO_SIEVE_LETTERS; k < len && k < FO_SIEVE_BYTES; k++)
-	{
-		if (p[k] >= 0x80 && added_to[k] < FO_SIEVE_LETTERS)
-			c[added_to[k]] ^= multiply(MATRIX_E, p[k]);
-	}
-	s1 = multiply(MATRIX_A, c[0]) ^ c[1];
-	s2 = multiply(MATRIX_A, s1) ^ c[2];
 	row[0] = multiply(MATRIX_A, s2) ^ c[3];
-	other = multiply(MATRIX_B, s1) ^ multiply(MATRIX_C, s2);
 	row[1] = multiply(MATRIX_D, row[0]) ^ other;
 	for (int k = 0; k < 2; k++)
 	{
@@ -168,6 +164,80 @@ fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 		if (sieve->few)
 			sieve->rows[k][row[k] ^ 0x80] |= bit;
 	}
+}
+
+/* Add four bytes to the tables of narrow kernels. */
+static void
+add_narrow(FoSieve *sieve, const uint8_t c[FO_SIEVE_LETTERS])
+{
+	uint32_t	first = c[0] | (uint32_t) c[1] << 8;
+	uint32_t	second = c[2] | (uint32_t) c[3] << 8;
+	uint32_t	hash = first * SIEVE_FACTOR_1 + second * SIEVE_FACTOR_2;
+	uint8_t		high = (uint8_t) (hash >> 8);
+	uint8_t		low = (uint8_t) hash;
+	uint8_t		bit = (uint8_t) (1 << (low & 7));
+
+	if (sieve->narrow_rows == 16)
+	{
+		sieve->narrow[high & 15] |= bit;
+		sieve->narrow[16 + (high >> 4)] |= bit;
+		sieve->narrow[32 + (low >> 4)] |= bit;
+		return;
+	}
+	sieve->narrow[high % sieve->narrow_rows] |= bit;
+	sieve->narrow[sieve->narrow_rows + low % sieve->narrow_rows] |= (uint8_t) (1 << (high & 7));
+}
+
+/*
+ * Rows of the narrow tables of a sieve for so many patterns.  Only few positions
+ * of a text begin words, so that it pays less to tell them apart.
+ */
+uint32_t
+fo_sieve_rows(uint32_t npatterns, bool words)
+{
+	if (npatterns <= VERY_FEW_PATTERNS)
+		return 16;
+	return (npatterns <= FEW_PATTERNS ? 128 : 256) / (words ? 2 : 1);
+}
+
+/* Bytes of a sieve with so many rows in its narrow tables. */
+size_t
+fo_sieve_size(uint64_t narrow_rows)
+{
+	return offsetof(FoSieve, narrow) + (narrow_rows == 16 ? 48 : 2 * narrow_rows);
+}
+
+/* Empty a sieve for so many patterns. */
+void
+fo_sieve_begin(FoSieve *sieve, uint32_t npatterns, bool words)
+{
+	uint32_t	rows = fo_sieve_rows(npatterns, words);
+
+	memset(sieve, 0, fo_sieve_size(rows));
+	sieve->few = npatterns <= (words ? FEW_PATTERNS : FEW_GRAMS);
+	sieve->narrow_rows = rows;
+}
+
+/*
+ * Add a pattern of len bytes at p to a sieve; FO_SIEVE_BYTES of them are looked
+ * at, zeros if there are fewer, but only FO_SIEVE_LETTERS in the narrow tables.
+ */
+void
+fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
+{
+	/* To which letter a byte further on is added; 4: to none. */
+	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, 4, 1, 0, 4, 3, 2};
+	uint8_t		c[FO_SIEVE_LETTERS] = {0};
+
+	for (uint32_t k = 0; k < len && k < FO_SIEVE_LETTERS; k++)
+		c[k] = p[k] | 0x20;
+	add_narrow(sieve, c);
+	for (uint32_t k = FO_SIEVE_LETTERS; k < len && k < FO_SIEVE_BYTES; k++)
+	{
+		if (p[k] >= 0x80 && added_to[k] < FO_SIEVE_LETTERS)
+			c[added_to[k]] ^= multiply(MATRIX_E, p[k]);
+	}
+	add_wide(sieve, c);
 }
 
 #ifdef FO_KERNEL_X86
@@ -197,7 +267,7 @@ has_vbmi(void)
 #endif
 
 /*
- * The kernel of that name ("portable", "avx2", "avx512", "avx512vbmi"), or NULL
+ * The kernel of that name ("portable", "neon", "avx2", "avx512", "avx512vbmi"), or NULL
  * if it cannot run here.
  */
 const FoKernel *
@@ -211,6 +281,10 @@ fo_kernel_named(const char *name)
 	if (strcmp(name, "avx2") == 0)
 		return has_avx2() ? &fo_kernel_avx2 : NULL;
 #endif
+#ifdef FO_KERNEL_NEON
+	if (strcmp(name, "neon") == 0)
+		return &fo_kernel_neon;
+#endif
 	return strcmp(name, "portable") == 0 ? &portable : NULL;
 }
 
@@ -218,10 +292,10 @@ fo_kernel_named(const char *name)
 const FoKernel *
 fo_kernel(void)
 {
-	static const char *const names[] = {"avx512vbmi", "avx512", "avx2"};
+	static const char *const names[] = {"avx512vbmi", "avx512", "avx2", "neon"};
 	static const FoKernel *chosen = NULL;
 
-	for (int i = 0; chosen == NULL && i < 3; i++)
+	for (int i = 0; chosen == NULL && i < 4; i++)
 		chosen = fo_kernel_named(names[i]);
 	if (chosen == NULL)
 		chosen = &portable;

@@ -16,7 +16,8 @@
  * A sieve: two hash tables of 2 048 bits over the first bytes of patterns.  A
  * position passes when in both tables the row selected by the hash of the bytes
  * there has the bit selected by it: see fo_sieve_add.  Sieves of few patterns
- * are halved, which is faster.
+ * are halved, which is faster.  Since sets are kept and travel between machines,
+ * a sieve holds the tables of all kinds of kernels.
  */
 #define FO_SIEVE_LETTERS 4
 
@@ -32,6 +33,10 @@ typedef struct FoSieve
 	uint8_t		rows[2][256];
 	uint64_t	few;			/* 1: the upper half of each table is as the
 								 * lower one */
+	uint64_t	narrow_rows;	/* 16, 64, 128 or 256 */
+	uint8_t		narrow[512];	/* for kernels that look up 16 bytes at a
+								 * time: two tables of so many rows, or three
+								 * of 16; a set keeps no more of it */
 } FoSieve;
 
 /* What was met in a text: the bits of all positions, ored. */
@@ -110,8 +115,14 @@ typedef struct FoKernel
 	 * out, which has room for 16 more than there are; returns how many.
 	 */
 	size_t		(*positions) (const uint64_t *bits, size_t n, uint32_t *out);
+
+	/* Are sieves looked up in their narrow tables? */
+	bool		narrow;
 } FoKernel;
 
+extern uint32_t fo_sieve_rows(uint32_t npatterns, bool words);
+extern size_t fo_sieve_size(uint64_t narrow_rows);
+extern void fo_sieve_begin(FoSieve *sieve, uint32_t npatterns, bool words);
 extern void fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len);
 extern const FoKernel *fo_kernel(void);
 extern const FoKernel *fo_kernel_named(const char *name);

@@ -23,15 +23,36 @@
 #define MATRIX_D UINT64_C(0xB6A60F3B7CD951E9)
 #define MATRIX_E UINT64_C(0x627655DAA05F1119)
 
+/*
+ * The other hash of the same bytes, for processors without such an instruction:
+ *	(c0 + 256 c1) factor 1 + (c2 + 256 c3) factor 2, modulo 65 536.
+ * Of its two bytes the higher one numbers a row of the first table and the lower
+ * one a row of the second.  Each numbers the bit in the other's table.
+ */
+#define SIEVE_FACTOR_1 0x7F4B
+#define SIEVE_FACTOR_2 0xC6A5
+
 extern bool fo_regular_portable(const uint8_t *src, size_t n);
 extern size_t fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out);
+
+extern size_t fo_fold_portable(const uint8_t *src, size_t n, uint8_t *dst,
+							   bool lower, bool collapse, bool space_before);
+extern void fo_classify_portable(const uint8_t *buf, size_t len, const uint64_t *nonword,
+								 uint64_t *words);
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__aarch64__) && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FO_KERNEL_NEON
+
+extern const FoKernel fo_kernel_neon;
+#endif
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define FO_KERNEL_X86
 
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline))
 #define AVX2 __attribute__((target("avx2,bmi,bmi2")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,bmi,bmi2")))
 #define VBMI \

@@ -390,7 +390,7 @@ positions_vbmi(const uint64_t *bits, size_t n, uint32_t *out)
 
 const FoKernel fo_kernel_vbmi = {
 	"avx512vbmi", fo_regular_avx512, fo_fold_avx512, fo_fold_text_vbmi, fo_classify_avx512,
-	sieve_vbmi, sieve_words_vbmi, sift_words_vbmi, positions_vbmi
+	sieve_vbmi, sieve_words_vbmi, sift_words_vbmi, positions_vbmi, false
 };
 
 #endif

@@ -15,6 +15,8 @@
  */
 #include "core/keyword_layout.h"
 
+#include "core/keyword_probe.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,13 +32,6 @@
 
 /* Number of patterns up to which a sieve pays: about a third of positions pass it. */
 #define SIEVE_MAX_PATTERNS 1700
-
-/*
- * Number of patterns up to which half a sieve pays, of words and of grams: a
- * text has more positions than words, and one in fifty, or in a thousand, passes.
- */
-#define FEW_WORDS 150
-#define FEW_GRAMS 30
 
 /*
  * Number of grams up to which it pays to look for them before folding: more of
@@ -235,11 +230,12 @@ fill_bitmap(Layout *layout, const FoDraft *draft, int c, const FoClass *class)
 	memset(bitmap, 0, (size_t) 1 << (64 - class->bitmap_shift - 3));
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
-		uint64_t	bit = patterns[i].key * class->multiplier >> class->bitmap_shift;
+		uint64_t	hash = patterns[i].key * class->multiplier;
 
 		poll_at(layout->builder, i);
 		if (patterns[i].class == c)
-			bitmap[bit / 64] |= UINT64_C(1) << bit % 64;
+			bitmap[fo_bitmap_word(class, hash)] |= UINT64_C(1) << fo_first_bit(class, hash) |
+				UINT64_C(1) << fo_second_bit(class, hash);
 	}
 }
 
@@ -322,6 +318,8 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		*to = drafts[i].pattern;
 		to->at += drafts[i].in_source ? layout->set->sources : layout->folded;
 		to->parent = FO_NO_PATTERN;
+		to->next = fo_next_bytes(bytes_of(layout, &drafts[i]) + fo_sure_bytes(c),
+								 to->len - (int) fo_sure_bytes(c));
 	}
 	for (uint32_t b = 0; b < class->nbuckets; b++)
 	{
@@ -356,10 +354,10 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 
 	if (class->npatterns > SIEVE_MAX_PATTERNS || c == FO_CLASS_GRAM1 || c == FO_CLASS_GRAM2)
 		return;
-	class->sieve = take(layout, sizeof(FoSieve));
+	class->sieve = take(layout, fo_sieve_size(fo_sieve_rows(class->npatterns,
+															c == FO_CLASS_TOKEN)));
 	sieve = (FoSieve *) (layout->block + class->sieve);
-	memset(sieve, 0, sizeof(*sieve));
-	sieve->few = class->npatterns <= (c == FO_CLASS_TOKEN ? FEW_WORDS : FEW_GRAMS);
+	fo_sieve_begin(sieve, class->npatterns, c == FO_CLASS_TOKEN);
 	if (c != FO_CLASS_TOKEN)
 		class->reach = sieve_reach(draft, c);
 	for (size_t i = 0; i < draft->patterns.used; i++)

@@ -12,7 +12,6 @@
  */
 #include "core/keyword_match.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/disguise.h"
@@ -23,8 +22,12 @@
 #define LOOKAHEAD 64
 #define WINDOW 16384
 #define WINDOW_EVASION 65536
-#define MANY_KEYWORDS 4000		/* one of them occurs in most texts */
-#define FIRST_PART 448			/* at least CONTEXT and 64 more */
+#define MANY_KEYWORDS 4000		/* one of them occurs in most texts ... */
+#define FIRST_HIT 4000000		/* ... about so many bytes by so many keywords
+								 * from the beginning */
+#define PART_GROWTH 4
+
+#define POLL_EVERY 4096			/* steps of what can take long in one window */
 
 /* No character is folded to more than this many times its bytes. */
 #define MAX_EXPANSION 12
@@ -134,6 +137,7 @@ fo_scan_begin(FoScan *scan, FoMatcher *matcher, const FoKeywordSet *set,
 	scan->to = 0;
 	scan->started = false;
 	scan->one = false;
+	scan->part = FIRST_HIT / (set->nkeywords + 1) / 64 * 64 + 64;
 	scan->allowed_until = 0;
 	/* Windows of an undisguised text are told apart by where they come from. */
 	scan->offsets = offsets || (evasion && len > scan->limit / MAX_EXPANSION);
@@ -169,17 +173,20 @@ begin_text(const FoScan *scan)
 }
 
 /*
- * Limit of the first window.  When one hit is enough and there are keywords
- * enough for one to be likely, the beginning of the text is looked at first.
+ * Limit of the next window.  When one hit is enough and there are keywords
+ * enough for one to be likely, the first windows are small.
  */
 static uint32_t
-first_limit(const FoScan *scan)
+next_limit(FoScan *scan)
 {
 	const FoKeywordSet *set = scan->set;
+	uint32_t	limit = scan->from + scan->part + lookahead(set);
 
-	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION)
+	if (!scan->one || set->nkeywords < MANY_KEYWORDS || set->fold == FO_FOLD_EVASION ||
+		limit >= scan->limit)
 		return scan->limit;
-	return FIRST_PART + lookahead(set);
+	scan->part *= PART_GROWTH;
+	return limit;
 }
 
 /* Fold the next window; false when the text has been looked through. */
@@ -187,23 +194,24 @@ bool
 fo_scan_next(FoScan *scan)
 {
 	FoText	   *text = &scan->matcher->text;
-	bool		first = !scan->started;
 
-	if (!first)
+	if (scan->started)
 	{
+		uint32_t	kept = scan->to < CONTEXT ? scan->to : CONTEXT;
+
 		if (scan->to == text->len)
 			return false;
 		scan->matcher->poll();
-		fo_boundary_carry(text, scan->to - CONTEXT);
-		fo_fold_drop(text, scan->to - CONTEXT);
-		scan->from = CONTEXT;
+		fo_boundary_carry(text, scan->to - kept);
+		fo_fold_drop(text, scan->to - kept);
+		scan->from = kept;
 	}
 	else if (text_absent(scan))
 		return false;
 	else
 		begin_text(scan);
 	scan->started = true;
-	fo_fold_fill(&scan->fold, text, first ? first_limit(scan) : scan->limit);
+	fo_fold_fill(&scan->fold, text, next_limit(scan));
 	memset(text->buf + text->len, 0, FO_KERNEL_SLACK);
 	if (scan->fold.pos == scan->fold.len)
 		scan->to = text->len;
@@ -222,7 +230,7 @@ run_engine(FoScan *scan, int which, FoPatternFound found, void *arg)
 	FoField		field = {matcher->kernel, &matcher->text, NULL, scan->from, scan->to,
 		matcher->words, matcher->candidates, matcher->edges,
 		matcher->edges + matcher->room + FO_FOLD_SLACK,
-		matcher->poll, found, arg};
+		&matcher->steps, matcher->poll, found, arg};
 
 	if (engine->npatterns == 0)
 		return false;
@@ -336,16 +344,86 @@ report_match(void *arg, const FoPattern *pattern, uint32_t at)
 
 /* Order by start, then by the order of the set, then by end. */
 static int
-compare_matches(const void *left, const void *right)
+compare_matches(const FoMatch *a, const FoMatch *b)
 {
-	const FoMatch *a = left;
-	const FoMatch *b = right;
-
 	if (a->start != b->start)
 		return a->start < b->start ? -1 : 1;
 	if (a->keyword != b->keyword)
 		return a->keyword < b->keyword ? -1 : 1;
 	return (a->end > b->end) - (a->end < b->end);
+}
+
+/* Move item number i of n down to where no item below it is larger. */
+static void
+sift_down(FoMatch *items, size_t n, size_t i)
+{
+	FoMatch		moved = items[i];
+
+	for (size_t child; (child = 2 * i + 1) < n; i = child)
+	{
+		if (child + 1 < n && compare_matches(&items[child], &items[child + 1]) < 0)
+			child++;
+		if (compare_matches(&moved, &items[child]) >= 0)
+			break;
+		items[i] = items[child];
+	}
+	items[i] = moved;
+}
+
+/* Call poll once in a while. */
+static void
+count_step(FoMatcher *matcher)
+{
+	if (++matcher->steps % POLL_EVERY == 0)
+		matcher->poll();
+}
+
+/* Heapsort: in place, so that poll may leave it, and never much slower than usual. */
+static void
+sort_items(FoMatcher *matcher, FoMatch *items, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+	{
+		count_step(matcher);
+		sift_down(items, n, i);
+	}
+	while (n > 1)
+	{
+		FoMatch		largest = items[0];
+
+		count_step(matcher);
+		items[0] = items[--n];
+		items[n] = largest;
+		sift_down(items, n, 0);
+	}
+}
+
+/*
+ * Sort occurrences.  Those of one class come by position, so that only what
+ * begins at one place is to be sorted.
+ */
+static void
+sort_matches(FoMatcher *matcher, FoMatches *matches)
+{
+	FoMatch    *items = matches->items;
+	size_t		first = 0;
+	size_t		i;
+
+	for (i = 1; i < matches->used && items[i - 1].start <= items[i].start; i++)
+		count_step(matcher);
+	if (i < matches->used)
+	{
+		sort_items(matcher, items, matches->used);
+		return;
+	}
+	for (i = 1; i <= matches->used; i++)
+	{
+		if (i < matches->used && items[i].start == items[first].start)
+			continue;
+		if (i - first > 1)
+			sort_items(matcher, items + first, i - first);
+		first = i;
+	}
 }
 
 /* Collect the occurrences of one kind of this window, sorted. */
@@ -358,8 +436,7 @@ collect(FoScan *scan, int engine, FoMatches *matches)
 	run_engine(scan, engine, report_match, &report);
 	report.text = &scan->matcher->plain;
 	run_engine(scan, engine + 1, report_match, &report);
-	if (matches->used > 1)
-		qsort(matches->items, matches->used, sizeof(FoMatch), compare_matches);
+	sort_matches(scan->matcher, matches);
 }
 
 /*

@@ -43,6 +43,7 @@ typedef struct FoMatcher
 	uint32_t   *offsets;		/* four arrays of room; NULL until needed */
 	FoMatches	allowed;		/* of the window */
 	FoMatches	found;			/* of fo_keyword_occurs */
+	uint32_t	steps;			/* since the beginning, for poll */
 } FoMatcher;
 
 /* A text being looked through, window by window. */
@@ -51,7 +52,9 @@ typedef struct FoScan
 	FoMatcher  *matcher;
 	const FoKeywordSet *set;
 	FoFold		fold;
-	uint32_t	limit;			/* bytes of a window */
+	uint32_t	limit;			/* bytes of a window, at most */
+	uint32_t	part;			/* bytes that the next one is for, if it is
+								 * small */
 	uint32_t	from;			/* hits of this window begin here ... */
 	uint32_t	to;				/* ... or later, and before this byte */
 	bool		started;

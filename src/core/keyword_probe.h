@@ -9,13 +9,33 @@
 
 #define FO_NO_BUCKET UINT32_MAX
 
-/* Is the bit of a hash set in the bitmap of the class? */
+/* The word of a class's bitmap that is for a hash. */
+static inline uint64_t
+fo_bitmap_word(const FoClass *class, uint64_t hash)
+{
+	return hash >> class->bitmap_shift >> 6;
+}
+
+/* The numbers of the two bits of a hash in that word. */
+static inline uint64_t
+fo_first_bit(const FoClass *class, uint64_t hash)
+{
+	return hash >> class->bitmap_shift & 63;
+}
+
+static inline uint64_t
+fo_second_bit(const FoClass *class, uint64_t hash)
+{
+	return hash >> (class->bitmap_shift - 6) & 63;
+}
+
+/* Are the bits of a hash set in the bitmap of the class? */
 static inline bool
 fo_may_occur(const FoClass *class, const uint64_t *bitmap, uint64_t hash)
 {
-	uint64_t	bit = hash >> class->bitmap_shift;
+	uint64_t	word = bitmap[fo_bitmap_word(class, hash)];
 
-	return bitmap[bit / 64] >> bit % 64 & 1;
+	return word >> fo_first_bit(class, hash) & word >> fo_second_bit(class, hash) & 1;
 }
 
 /*

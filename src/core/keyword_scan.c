@@ -36,30 +36,32 @@ typedef struct Work
 	const FoSlot *slots;
 	const uint32_t *buckets;
 	const FoField *field;
+	int			c;				/* number of the class */
+	int			sure;			/* bytes that its buckets have in common */
 } Work;
 
-/* Is the bit of a hash set in the bitmap of the class? */
+/* Are the bits of a hash set in the bitmap of the class? */
 static inline bool
 may_occur(const Work *work, uint64_t hash)
 {
 	return fo_may_occur(work->class, work->bitmap, hash);
 }
 
-/* Is the text at byte at equal to the pattern's bytes?  Both have room for 8 bytes more. */
+/*
+ * Is the text at byte at, which has the gram of the class there, equal to the
+ * pattern's bytes?  Both have room for 8 bytes more.
+ */
 static inline bool
 same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
-	const uint8_t *p = fo_at(work->set, pattern->at);
-	uint64_t	differing = fo_load64(p) ^ fo_load64(text->buf + at);
+	const uint8_t *p = text->buf + at;
 
-	if (pattern->len > text->len - at)
+	if (fo_next_bytes(p + work->sure, pattern->len - work->sure) != pattern->next ||
+		pattern->len > text->len - at)
 		return false;
-	if (pattern->len <= 8)
-		return differing << (64 - 8 * pattern->len) == 0;
-	/* What begins alike more often ends differently. */
-	differing |= fo_load64(p + pattern->len - 8) ^ fo_load64(text->buf + at + pattern->len - 8);
-	return differing == 0 && memcmp(text->buf + at, p, pattern->len) == 0;
+	return pattern->len <= work->sure + 4 ||
+		memcmp(p, fo_at(work->set, pattern->at), pattern->len) == 0;
 }
 
 /* Report the pattern, whose bytes are at byte at, if its surroundings allow it. */
@@ -81,15 +83,22 @@ report(const Work *work, const FoPattern *pattern, uint32_t at)
 	return field->found(field->arg, pattern, at);
 }
 
-/* Does the pattern come after the text at byte at, in order of bytes? */
+/*
+ * Does the pattern come after the text at byte at, in order of bytes?  They
+ * have the gram of the class in common.
+ */
 static bool
 comes_after(const Work *work, const FoPattern *pattern, uint32_t at)
 {
 	const FoText *text = work->field->text;
 	uint32_t	rest = text->len - at;
 	uint32_t	len = pattern->len < rest ? pattern->len : rest;
-	int			order = memcmp(fo_at(work->set, pattern->at), text->buf + at, len);
+	uint32_t	next = fo_next_bytes(text->buf + at + work->sure, pattern->len - work->sure);
+	int			order;
 
+	if (next != pattern->next)
+		return pattern->next > next;
+	order = memcmp(fo_at(work->set, pattern->at), text->buf + at, len);
 	return order > 0 || (order == 0 && pattern->len > rest);
 }
 
@@ -102,7 +111,6 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 {
 	uint32_t	first = lo;
 	uint32_t	end = hi;
-	uint32_t	tried = 0;
 	bool		sure = false;
 
 	if (hi - lo <= LINEAR_BUCKET)
@@ -128,8 +136,11 @@ try_bucket(const Work *work, uint32_t lo, uint32_t hi, uint32_t at)
 		return false;
 	for (uint32_t i = lo - 1; i != FO_NO_PATTERN; i = work->patterns[i].parent)
 	{
-		/* The spellings of one word, which all fold to the same, can be many. */
-		if (++tried % POLL_EVERY == 0)
+		/*
+		 * There can be many: spellings of one word that all fold to the same,
+		 * or parts of one another at every position.
+		 */
+		if (++*work->field->tried % POLL_EVERY == 0)
 			work->field->poll();
 		sure = sure || same_bytes(work, &work->patterns[i], at);
 		if (sure && report(work, &work->patterns[i], at))
@@ -146,16 +157,6 @@ try_tag(const Work *work, uint32_t tag, uint32_t next, uint32_t at)
 
 	return bucket != FO_NO_BUCKET &&
 		try_bucket(work, work->buckets[bucket], work->buckets[bucket + 1], at);
-}
-
-/* Try the gram of class number c at byte at. */
-static bool
-try_gram(const Work *work, int c, uint32_t at)
-{
-	const uint8_t *p = work->field->text->buf + at;
-
-	return try_tag(work, fo_gram_tag(work->class, c, fo_load64(p) & fo_gram_mask(c)),
-				   fo_gram_next(c, p), at);
 }
 
 /* Try the n words that begin at starts and end before ends; true when stopped. */
@@ -257,68 +258,129 @@ scan_sieved_tokens(const Work *work)
 
 /*
  * Of the n places of grams, keep those that the first slot looked at does not
- * speak against; returns how many.
+ * speak against, with their buckets, as far as that slot has them; returns how
+ * many.
  */
 static uint32_t
-keep_known(const Work *work, int c, uint32_t *places, uint32_t n)
+keep_known(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
 {
 	const uint8_t *buf = work->field->text->buf;
-	uint64_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	uint32_t	kept = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const uint8_t *p = buf + places[i];
-		uint32_t	tag = fo_gram_tag(work->class, c, fo_load64(p) & mask);
+		uint32_t	tag = fo_gram_tag(work->class, work->c, fo_load64(p) & mask);
 		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
-		uint32_t	other = slot.tag != tag;
-		uint32_t	wanted = fo_gram_next(c, p) & (other - 1);
+		uint32_t	other = 0 - (uint32_t) (slot.tag != tag);
+		uint32_t	wanted = fo_gram_next(work->c, p) & ~other;
 
 		places[kept] = places[i];
+		buckets[kept] = ((slot.bucket & FO_BUCKET_NUMBER) - 1) | other;
 		kept += (slot.bucket & wanted) == wanted && slot.bucket != 0;
 	}
 	return kept;
 }
 
+/* The bucket of the gram at byte at, or FO_NO_BUCKET. */
+static uint32_t
+gram_bucket(const Work *work, uint32_t at)
+{
+	const uint8_t *p = work->field->text->buf + at;
+
+	return fo_find_bucket(work->class, work->slots,
+						  fo_gram_tag(work->class, work->c, fo_load64(p) & fo_gram_mask(work->c)),
+						  fo_gram_next(work->c, p));
+}
+
 /*
- * Of the n places of grams, all of which have a slot, drop those where a bucket
- * of one pattern begins that ends otherwise than the text there.
+ * Of these, keep those with a bucket whose first pattern is there as far as can
+ * be told at once, or that has others; returns how many.
  */
 static uint32_t
-keep_ending(const Work *work, int c, uint32_t *places, uint32_t n)
+keep_likely(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
 {
-	const FoText *text = work->field->text;
-	uint64_t	mask = fo_gram_mask(c);
+	const uint8_t *buf = work->field->text->buf;
 	uint32_t	kept = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
-		const uint8_t *p = text->buf + places[i];
-		uint32_t	tag = fo_gram_tag(work->class, c, fo_load64(p) & mask);
-		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
-		const uint32_t *bucket = &work->buckets[(slot.bucket & FO_BUCKET_NUMBER) - 1];
+		uint32_t	at = places[i];
+		uint32_t	bucket = buckets[i];
+		const FoPattern *pattern;
+		uint32_t	next;
+
+		if (bucket == FO_NO_BUCKET)
+			bucket = gram_bucket(work, at);
+		if (bucket == FO_NO_BUCKET)
+			continue;
+		pattern = &work->patterns[work->buckets[bucket]];
+		next = fo_next_bytes(buf + at + work->sure, pattern->len - work->sure);
+		places[kept] = at;
+		buckets[kept] = bucket;
+		kept += (next == pattern->next) |
+			(work->buckets[bucket + 1] - work->buckets[bucket] > 1);
+	}
+	return kept;
+}
+
+/*
+ * Of these, drop those with a bucket of one pattern that ends otherwise than the
+ * text there: what begins alike more often ends differently.
+ */
+static uint32_t
+keep_ending(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
+{
+	const FoText *text = work->field->text;
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint32_t *bucket = &work->buckets[buckets[i]];
 		const FoPattern *pattern = &work->patterns[bucket[0]];
 		uint32_t	tail = pattern->len < 8 ? 0 : pattern->len - 8u;
 		uint32_t	head = pattern->len < 8 ? 64 - 8u * pattern->len : 0;
 		bool		inside = pattern->len <= text->len - places[i];
-		const uint8_t *end = p + (inside ? tail : 0);
+		const uint8_t *end = text->buf + places[i] + (inside ? tail : 0);
 		uint64_t	differing = fo_load64(end) ^
 			fo_load64((const uint8_t *) fo_at(work->set, pattern->at) + tail);
 		bool		fits = inside & ((differing << head) == 0);
 
 		places[kept] = places[i];
-		kept += fits | (slot.tag != tag) | (bucket[1] - bucket[0] != 1);
+		buckets[kept] = buckets[i];
+		kept += fits | (bucket[1] - bucket[0] != 1);
 	}
 	return kept;
 }
 
+/* Try the grams at n places, which are overwritten. */
+static bool
+try_grams(const Work *work, uint32_t *places, uint32_t n)
+{
+	uint32_t   *buckets = work->field->ends;
+
+	n = keep_known(work, places, buckets, n);
+	n = keep_likely(work, places, buckets, n);
+	if (work->c == FO_CLASS_GRAM6)
+		n = keep_ending(work, places, buckets, n);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint32_t *bucket = &work->buckets[buckets[i]];
+
+		if (try_bucket(work, bucket[0], bucket[1], places[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Find the patterns of a gram class at the positions that the sieve let pass. */
 static bool
-scan_sieved_grams(const Work *work, int c)
+scan_sieved_grams(const Work *work)
 {
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
-	uint64_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	uint32_t	first = field->from / 64;
 	uint32_t   *places = field->starts;
 	size_t		n = field->kernel->positions(field->candidates + first,
@@ -332,22 +394,14 @@ scan_sieved_grams(const Work *work, int c)
 		places[kept] = at;
 		kept += may_occur(work, (fo_load64(buf + at) & mask) * work->class->multiplier);
 	}
-	kept = keep_known(work, c, places, kept);
-	if (c == FO_CLASS_GRAM6)
-		kept = keep_ending(work, c, places, kept);
-	for (uint32_t i = 0; i < kept; i++)
-	{
-		if (try_gram(work, c, places[i]))
-			return true;
-	}
-	return false;
+	return try_grams(work, places, kept);
 }
 
 /* Find the patterns of a gram class by trying every position. */
 static bool
-scan_grams(const Work *work, int c)
+scan_grams(const Work *work)
 {
-	uint64_t	mask = fo_gram_mask(c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
@@ -363,14 +417,8 @@ scan_grams(const Work *work, int c)
 			hits[n] = at;
 			n += may_occur(work, (fo_load64(buf + at) & mask) * multiplier);
 		}
-		n = keep_known(work, c, hits, n);
-		if (c == FO_CLASS_GRAM6)
-			n = keep_ending(work, c, hits, n);
-		for (uint32_t i = 0; i < n; i++)
-		{
-			if (try_gram(work, c, hits[i]))
-				return true;
-		}
+		if (try_grams(work, hits, n))
+			return true;
 	}
 	return false;
 }
@@ -384,7 +432,8 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
 	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
 	Work		work = {set, fo_at(set, engine->patterns), class,
-		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field};
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field,
+		c, (int) fo_sure_bytes(c)};
 
 	if (class->high && !text->has_high)
 		return false;
@@ -400,10 +449,10 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 		return scan_tokens(&work);
 	}
 	if (!sieved)
-		return scan_grams(&work, c);
+		return scan_grams(&work);
 	field->kernel->sieve(text->buf, text->len, class->reach, fo_at(set, class->sieve),
 						 field->candidates, NULL);
-	return scan_sieved_grams(&work, c);
+	return scan_sieved_grams(&work);
 }
 
 /*

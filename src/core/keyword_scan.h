@@ -25,6 +25,7 @@ typedef struct FoField
 	uint32_t   *starts;			/* room for a number per byte of text, and 64
 								 * more */
 	uint32_t   *ends;			/* likewise */
+	uint32_t   *tried;			/* patterns tried so far, for poll */
 	void		(*poll) (void); /* called now and then; may longjmp */
 	FoPatternFound found;
 	void	   *arg;

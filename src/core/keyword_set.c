@@ -25,6 +25,19 @@ inside(const FoKeywordSet *set, uint64_t at, uint64_t count, uint64_t item)
 	return at >= sizeof(FoKeywordSet) && at % 8 == 0 && at + count * item <= set->size;
 }
 
+/* Does a sieve lie inside the block? */
+static bool
+sieve_valid(const FoKeywordSet *set, uint32_t at)
+{
+	const FoSieve *sieve = fo_at(set, at);
+
+	if (!inside(set, at, 1, offsetof(FoSieve, narrow)))
+		return false;
+	return (sieve->narrow_rows == 16 || sieve->narrow_rows == 64 ||
+			sieve->narrow_rows == 128 || sieve->narrow_rows == 256) &&
+		inside(set, at, 1, fo_sieve_size(sieve->narrow_rows));
+}
+
 /* Do the tables of a class lie inside the block? */
 static bool
 class_valid(const FoKeywordSet *set, const FoClass *class)
@@ -36,7 +49,7 @@ class_valid(const FoKeywordSet *set, const FoClass *class)
 		inside(set, class->bitmap, UINT64_C(1) << (64 - class->bitmap_shift - 3), 1) &&
 		inside(set, class->slots, UINT64_C(1) << (64 - class->slot_shift), sizeof(FoSlot)) &&
 		inside(set, class->buckets, (uint64_t) class->nbuckets + 1, sizeof(uint32_t)) &&
-		(class->sieve == 0 || inside(set, class->sieve, 1, sizeof(FoSieve)));
+		(class->sieve == 0 || sieve_valid(set, class->sieve));
 }
 
 /* Can the keywords be read from the block, whatever its format? */

@@ -14,7 +14,7 @@
 #include "core/kernel.h"
 #include "core/unicode.h"
 
-#define FO_KEYWORD_MAGIC	0x46004B01	/* the last byte is the format version */
+#define FO_KEYWORD_MAGIC	0x46004B02	/* the last byte is the format version */
 #define FO_KEYWORD_MAX_CHARS 1000
 #define FO_KEYWORD_MAX_COUNT 10000000
 #define FO_KEYWORD_MAX_BYTES 0x3FFFFFFF /* limit of a varlena */
@@ -70,6 +70,8 @@ typedef struct FoPattern
 	uint32_t	keyword;		/* number in set order, from 0 */
 	uint32_t	parent;			/* longest pattern of the bucket that begins
 								 * this one */
+	uint32_t	next;			/* the bytes behind the gram, or those of the
+								 * token: see fo_next_bytes */
 	uint16_t	len;			/* bytes */
 	uint8_t		flags;			/* FO_PATTERN_* */
 	uint8_t		unused;
@@ -176,6 +178,18 @@ fo_load32(const uint8_t *p)
 	return v;
 }
 
+/*
+ * The four bytes at p as a number that sorts like them; those from number n
+ * on (n may be negative or large) count as zero.
+ */
+static inline uint32_t
+fo_next_bytes(const uint8_t *p, int n)
+{
+	uint32_t	v = __builtin_bswap32(fo_load32(p));
+
+	return n >= 4 ? v : n <= 0 ? 0 : v & ~(UINT32_MAX >> 8 * n);
+}
+
 static inline uint64_t
 fo_load64(const uint8_t *p)
 {
@@ -273,7 +287,14 @@ fo_gram_bytes(int class)
 	return class == FO_CLASS_GRAM6 ? 6 : (uint32_t) (class - FO_CLASS_GRAM1) + 1;
 }
 
-/* The same as a mask of a little-endian word of eight bytes. */
+/* How many bytes all patterns of a bucket have in common: a tag that is a hash says nothing. */
+static inline uint32_t
+fo_sure_bytes(int class)
+{
+	return class == FO_CLASS_TOKEN || class == FO_CLASS_GRAM6 ? 0 : fo_gram_bytes(class);
+}
+
+/* The bytes of a gram as a mask of a little-endian word of eight bytes. */
 static inline uint64_t
 fo_gram_mask(int class)
 {

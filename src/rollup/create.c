@@ -228,7 +228,10 @@ create_view(const char *schema, const char *name, Query *query)
 	return relid;
 }
 
-/* Create the table of partial rows, and its index on the groups. */
+/*
+ * Create the table of partial rows, and its index on the groups.  Half of each page
+ * is left for heap-only updates.
+ */
 static Oid
 create_data(const Names *names, const FoLayout *layout)
 {
@@ -236,8 +239,9 @@ create_data(const Names *names, const FoLayout *layout)
 	bool		unlogged =
 	get_rel_persistence(layout->base) == RELPERSISTENCE_UNLOGGED;
 
-	fo_rollup_run("CREATE %s TABLE %s (%s) WITH (autovacuum_vacuum_scale_factor = 0.05,"
-				  " autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",
+	fo_rollup_run("CREATE %s TABLE %s (%s) USING heap WITH (fillfactor = 50,"
+				  " autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,"
+				  " autovacuum_vacuum_cost_delay = 0)",
 				  unlogged ? "UNLOGGED" : "", table, fo_rollup_columns_sql(layout));
 	if (layout->ngroups > 0)
 	{

@@ -62,6 +62,7 @@ typedef struct DeltaSlot
 
 static dlist_head buckets = DLIST_STATIC_INIT(buckets);
 static int	nbuckets = 0;
+static bool written = false;	/* anything, in this transaction */
 
 /* Same group, bit by bit? Equal values of other bits make rows of their own. */
 static bool
@@ -327,7 +328,7 @@ fo_rollup_pending_in(List *rtable)
 
 /* Write one bucket under the current subtransaction. */
 static void
-flush_bucket(FoBucket *bucket, bool merge)
+flush_bucket(FoBucket *bucket, bool fold)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "filteropt rollup flush",
@@ -341,8 +342,9 @@ flush_bucket(FoBucket *bucket, bool merge)
 
 		if (set->ndeltas > 0)
 			fo_rollup_write(set->rollup, fo_rollup_set_deltas(set), set->ndeltas,
-							bucket->cid, merge);
+							bucket->cid, fold);
 	}
+	written = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	if (bucket->owner == GetCurrentSubTransactionId())
@@ -354,11 +356,11 @@ flush_bucket(FoBucket *bucket, bool merge)
 /*
  * Write all pending deltas.  With "before", a reader's snapshot shows the
  * commands before *before: it must not need half of a coalesced bucket.  With
- * "merge", some groups with many partial rows are merged on the way; only at
- * the end of a transaction, because others cannot merge them until it ends.
+ * "fold", at the very end of a transaction, they are added to rows that are there
+ * (fold.c).
  */
 void
-fo_rollup_flush(const CommandId *before, bool merge)
+fo_rollup_flush(const CommandId *before, bool fold)
 {
 	dlist_mutable_iter iter;
 
@@ -368,13 +370,16 @@ fo_rollup_flush(const CommandId *before, bool merge)
 
 		if (bucket->flushed_in != InvalidSubTransactionId)
 			continue;
+		/* Rows of earlier buckets are there to fold, too. */
+		if (fold && written)
+			CommandCounterIncrement();
 		if (before && bucket->first_cid < *before && bucket->cid >= *before)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("rollup cannot be read with the snapshot of the statement "
 							"that changes its base table"),
 					 errhint("Declare the function that reads it VOLATILE.")));
-		flush_bucket(bucket, merge);
+		flush_bucket(bucket, fold);
 	}
 }
 
@@ -396,6 +401,7 @@ on_transaction(XactEvent event, void *arg)
 			while (!dlist_is_empty(&buckets))
 				drop_bucket(dlist_tail_element(FoBucket, node, &buckets));
 			fo_rollup_forget_queries(InvalidSubTransactionId);
+			written = false;
 			break;
 		default:
 			break;

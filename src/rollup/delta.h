@@ -48,7 +48,7 @@ extern FoDelta *fo_rollup_delta(FoDeltaSet *set, const Datum *groups,
 								const bool *nulls);
 extern bool fo_rollup_pending(void);
 extern bool fo_rollup_pending_in(List *rtable);
-extern void fo_rollup_flush(const CommandId *before, bool merge);
+extern void fo_rollup_flush(const CommandId *before, bool fold);
 extern void fo_rollup_delta_init(void);
 
 /* The arithmetic of partial columns (combine.c). */
@@ -61,7 +61,7 @@ extern void fo_rollup_combine(FoRollup *rollup, Datum *values, bool *nulls,
 
 /* Writing (flush.c). */
 extern void fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
-							CommandId cid, bool merge);
+							CommandId cid, bool fold);
 
 /* For each delta of a set, unordered. Allocated in the current context. */
 extern FoDelta **fo_rollup_set_deltas(FoDeltaSet *set);

@@ -15,41 +15,43 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "base/compat.h"
+#include "base/compat_write.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "rollup/delta.h"
-#include "rollup/merge.h"
+#include "rollup/fold.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 /* Rows formed and inserted together. */
 #define BATCH_ROWS	200
 
-/* The open data table and its indexes. */
-typedef struct Target
-{
-	Relation	rel;
-	int			nindexes;
-	Relation   *indexes;
-	IndexInfo **infos;
-	EState	   *estate;			/* only for indexes on expressions */
-} Target;
-
-/* Open the data table and its indexes for insertion; false if it is gone. */
+/* Open the data table for writing; false if it is gone. */
 static bool
-open_target(Target *target, Oid data)
+open_target(FoTarget *target, Oid data)
+{
+	target->rel = try_table_open(data, RowExclusiveLock);
+	target->cxt = CurrentMemoryContext;
+	target->nindexes = -1;
+	target->estate = NULL;
+	return target->rel != NULL;
+}
+
+/* Open its indexes, which a heap-only update does without. */
+void
+fo_rollup_open_indexes(FoTarget *target)
 {
 	List	   *oids;
 	ListCell   *lc;
 
-	target->rel = try_table_open(data, RowExclusiveLock);
-	if (target->rel == NULL)
-		return false;
+	MemoryContext old;
+
+	if (target->nindexes >= 0)
+		return;
+	old = MemoryContextSwitchTo(target->cxt);
 	oids = RelationGetIndexList(target->rel);
 	target->nindexes = 0;
-	target->estate = NULL;
 	target->indexes = palloc(sizeof(Relation) * (list_length(oids) + 1));
 	target->infos = palloc(sizeof(IndexInfo *) * (list_length(oids) + 1));
 	foreach(lc, oids)
@@ -65,15 +67,18 @@ open_target(Target *target, Oid data)
 		target->indexes[target->nindexes] = index;
 		target->infos[target->nindexes++] = info;
 	}
-	return true;
+	MemoryContextSwitchTo(old);
 }
 
 /* Close them; the locks stay until the end of the transaction. */
 static void
-close_target(Target *target)
+close_target(FoTarget *target)
 {
 	for (int i = 0; i < target->nindexes; i++)
+	{
+		fo_index_insert_cleanup(target->indexes[i], target->infos[i]);
 		index_close(target->indexes[i], NoLock);
+	}
 	table_close(target->rel, NoLock);
 	if (target->estate)
 		FreeExecutorState(target->estate);
@@ -81,7 +86,7 @@ close_target(Target *target)
 
 /* Does a partial index take the row? */
 static bool
-index_takes(Target *target, IndexInfo *info, TupleTableSlot *slot)
+index_takes(FoTarget *target, IndexInfo *info, TupleTableSlot *slot)
 {
 	ExprContext *econtext;
 
@@ -95,17 +100,21 @@ index_takes(Target *target, IndexInfo *info, TupleTableSlot *slot)
 	return ExecQual(info->ii_PredicateState, econtext);
 }
 
-/* Insert the index entries of a row just inserted. */
-static void
-index_row(Target *target, TupleTableSlot *slot)
+/*
+ * Insert the index entries of a row just inserted; with "summaries" only those of
+ * indexes that summarise blocks (BRIN), which a heap-only update may need.
+ */
+void
+fo_rollup_index_row(FoTarget *target, TupleTableSlot *slot, bool summaries)
 {
+	fo_rollup_open_indexes(target);
 	for (int i = 0; i < target->nindexes; i++)
 	{
 		IndexInfo  *info = target->infos[i];
 		Datum		values[INDEX_MAX_KEYS];
 		bool		nulls[INDEX_MAX_KEYS];
 
-		if (!info->ii_ReadyForInserts)
+		if (!info->ii_ReadyForInserts || (summaries && !fo_index_summarizes(info)))
 			continue;
 		if (target->estate)
 		{
@@ -121,8 +130,8 @@ index_row(Target *target, TupleTableSlot *slot)
 }
 
 /* Put a delta into a slot of the data table. */
-static void
-fill_slot(FoRollup *rollup, TupleTableSlot *slot, const FoDelta *delta)
+void
+fo_rollup_fill_slot(FoRollup *rollup, TupleTableSlot *slot, const FoDelta *delta)
 {
 	ExecClearTuple(slot);
 	memcpy(slot->tts_values, delta->values, sizeof(Datum) * rollup->natts);
@@ -144,7 +153,7 @@ compare_deltas(const void *a, const void *b)
 
 /* Insert many rows in batches. */
 static void
-write_batches(FoRollup *rollup, Target *target, FoDelta **deltas, int ndeltas,
+write_batches(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 			  CommandId cid)
 {
 	TupleTableSlot *slots[BATCH_ROWS];
@@ -158,26 +167,49 @@ write_batches(FoRollup *rollup, Target *target, FoDelta **deltas, int ndeltas,
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n; i++)
-			fill_slot(rollup, slots[i], deltas[start + i]);
+			fo_rollup_fill_slot(rollup, slots[i], deltas[start + i]);
 		table_multi_insert(target->rel, slots, n, cid, 0, NULL);
 		for (int i = 0; i < n; i++)
-			index_row(target, slots[i]);
+		{
+			fo_rollup_index_row(target, slots[i], false);
+			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid);
+		}
 	}
 	for (int i = 0; i < nslots; i++)
 		ExecDropSingleTupleTableSlot(slots[i]);
 }
 
+/* Append deltas as rows of their own. */
+static void
+append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
+	   CommandId cid)
+{
+	TupleTableSlot *slot;
+
+	if (ndeltas > 1)
+		write_batches(rollup, target, deltas, ndeltas, cid);
+	else if (ndeltas == 1)
+	{
+		slot = table_slot_create(target->rel, NULL);
+		fo_rollup_fill_slot(rollup, slot, deltas[0]);
+		table_tuple_insert(target->rel, slot, cid, 0, NULL);
+		fo_rollup_index_row(target, slot, false);
+		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+}
+
 /*
- * Append deltas to the data table of a rollup, visible from the command after
- * cid.  With "merge", now and then merge a group that was written to.  Leaks
- * into the current memory context.  Cost: one heap and one index insertion per
- * delta.
+ * Write deltas to the data table of a rollup, visible from the command after
+ * cid.  With "fold", at the end of a transaction, into rows that are there;
+ * otherwise and for the rest by appending rows.  Leaks into the current memory
+ * context.  Cost: one heap and one index insertion per delta appended.
  */
 void
 fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
-				bool merge)
+				bool fold)
 {
-	Target		target;
+	FoTarget	target;
 	bool		pushed;
 
 	/* Dropped by this very transaction: nothing left to maintain. */
@@ -188,23 +220,11 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 		!fo_has_snapshot();
 	if (pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	if (ndeltas == 1)
-	{
-		TupleTableSlot *slot = table_slot_create(target.rel, NULL);
-
-		fill_slot(rollup, slot, deltas[0]);
-		table_tuple_insert(target.rel, slot, cid, 0, NULL);
-		index_row(&target, slot);
-		ExecDropSingleTupleTableSlot(slot);
-	}
-	else
-	{
-		if (rollup->layout->ngroups > 0 && rollup->typbyval[0])
-			qsort(deltas, ndeltas, sizeof(FoDelta *), compare_deltas);
-		write_batches(rollup, &target, deltas, ndeltas, cid);
-	}
-	if (merge)
-		fo_rollup_merge_some(rollup, target.rel, deltas, ndeltas);
+	if (ndeltas > 1 && rollup->layout->ngroups > 0 && rollup->typbyval[0])
+		qsort(deltas, ndeltas, sizeof(FoDelta *), compare_deltas);
+	if (fold)
+		ndeltas = fo_rollup_fold(rollup, &target, deltas, ndeltas);
+	append(rollup, &target, deltas, ndeltas, cid);
 	if (pushed)
 		PopActiveSnapshot();
 	close_target(&target);

@@ -30,6 +30,7 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "rollup/group.h"
 #include "rollup/merge.h"
 #include "rollup/recompute.h"
 #include "rollup/settings.h"
@@ -42,16 +43,6 @@
 
 /* Partial rows of one group that are merged at once. */
 #define MAX_RUN			4096
-
-/*
- * A committing writer looks at the group of one in so many of its deltas: the
- * first number, but up to the second in large transactions.
- */
-#define CHECK_ONE_IN	16
-#define CHECK_FEW_IN	128
-
-/* With the worker at work, writers only merge groups so many times as long. */
-#define PATIENCE		8
 
 /* The rows of one group that the snapshot sees. */
 typedef struct Run
@@ -68,38 +59,23 @@ typedef struct Merge
 	Relation	data;
 	Relation	index;			/* on the group columns; NULL without any */
 	Snapshot	snapshot;
-	bool		recompute;		/* may query the base table */
 	TupleTableSlot *slot;
 	MemoryContext cxt;			/* of one group */
 	int64		merged;			/* rows removed so far */
 } Merge;
 
 /*
- * Take the lock between merges (ShareLock) and rebuilds (ExclusiveLock) of a
- * rollup until the end of the transaction.  Nobody else uses it.
+ * Take the lock between those who fold or merge rows (RowExclusiveLock) and
+ * rebuilds (ExclusiveLock) until the end of the transaction.  It is that of the
+ * query view, which nobody else locks in these modes, because a weak lock on a
+ * relation costs a writer next to nothing.
  */
 bool
-fo_rollup_lock(Oid data, LOCKMODE mode, bool wait)
+fo_rollup_lock(Oid query, LOCKMODE mode, bool wait)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationRelationId, data, 1);
-	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* Does the index lead with exactly the group columns, in order? */
-static bool
-is_group_index(Relation index, int ngroups)
-{
-	if (index->rd_rel->relam != BTREE_AM_OID || !index->rd_index->indisvalid ||
-		RelationGetIndexPredicate(index) != NIL ||
-		index->rd_index->indnkeyatts != ngroups)
-		return false;
-	for (int i = 0; i < ngroups; i++)
-	{
-		if (index->rd_index->indkey.values[i] != i + 1)
-			return false;
-	}
+	if (!wait)
+		return ConditionalLockRelationOid(query, mode);
+	LockRelationOid(query, mode);
 	return true;
 }
 
@@ -115,28 +91,11 @@ open_group_index(Relation data, int ngroups)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		if (is_group_index(index, ngroups))
+		if (fo_rollup_is_group_index(index, ngroups))
 			return index;
 		index_close(index, AccessShareLock);
 	}
 	return NULL;
-}
-
-/* Make the scan key "column i equals the value", or "is null". */
-static void
-equality_key(ScanKey key, Relation index, int i, Datum value, bool isnull)
-{
-	Oid			type = index->rd_opcintype[i];
-	Oid			op = get_opfamily_member(index->rd_opfamily[i], type, type,
-										 BTEqualStrategyNumber);
-
-	if (isnull)
-		ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, i + 1,
-							   InvalidStrategy, InvalidOid, InvalidOid,
-							   InvalidOid, (Datum) 0);
-	else
-		ScanKeyEntryInitialize(key, 0, i + 1, BTEqualStrategyNumber, type,
-							   index->rd_indcollation[i], get_opcode(op), value);
 }
 
 /* The combination of partial rows, starting from nothing. */
@@ -160,43 +119,6 @@ combine_rows(Merge *merge, HeapTuple *rows, int nrows)
 	memcpy(sum->values, values, sizeof(Datum) * rollup->layout->ngroups);
 	memcpy(sum->nulls, nulls, sizeof(bool) * rollup->layout->ngroups);
 	return sum;
-}
-
-/*
- * Forget removed values that cannot matter: one less extreme than an extreme
- * that is still there.  Returns whether the group is in doubt afterwards.
- */
-static bool
-settle_doubts(FoRollup *rollup, FoDelta *sum)
-{
-	FoLayout   *layout = rollup->layout;
-	bool		doubt = false;
-
-	for (int i = 0; i < layout->naggs; i++)
-	{
-		FoAgg	   *agg = &layout->aggs[i];
-		int			best = layout->ngroups + agg->main;
-		int			gone = layout->ngroups + agg->doubt;
-
-		if (agg->doubt < 0)
-			continue;
-		if (agg->kind != FO_AGG_EXTREME)
-			doubt |= DatumGetInt64(sum->values[gone]) != 0;
-		else if (!sum->nulls[gone])
-		{
-			FoColumn   *column = &layout->columns[agg->main];
-
-			if (!sum->nulls[best] &&
-				DatumGetBool(FunctionCall2Coll(&rollup->better[agg->main],
-											   column->collation,
-											   sum->values[best],
-											   sum->values[gone])))
-				sum->nulls[gone] = true;
-			else
-				doubt = true;
-		}
-	}
-	return doubt;
 }
 
 /* Delete those rows that nobody else is deleting; returns how many. */
@@ -236,12 +158,12 @@ merge_run(Merge *merge, Run *run)
 	if (deleted == 0)
 		return;
 	sum = combine_rows(merge, run->rows, deleted);
-	doubt = settle_doubts(rollup, sum);
+	doubt = fo_rollup_settle(rollup, sum);
 	n = DatumGetInt64(sum->values[ngroups]);
 	merge->merged += deleted;
 	if (run->complete && n == 0)
 		return;
-	if (run->complete && doubt && merge->recompute)
+	if (run->complete && doubt)
 		sum = fo_rollup_recompute(rollup, sum, merge->snapshot);
 	fo_rollup_write(rollup, &sum, 1, GetCurrentCommandId(true), false);
 	merge->merged--;
@@ -254,34 +176,6 @@ collect(Merge *merge, Run *run)
 	if (run->rows == NULL)
 		run->rows = palloc(sizeof(HeapTuple) * MAX_RUN);
 	run->rows[run->nrows++] = ExecCopySlotHeapTuple(merge->slot);
-}
-
-/* Merge the one group of the delta if it has at least so many rows. */
-static void
-merge_group(Merge *merge, const FoDelta *delta, int at_least)
-{
-	ScanKeyData keys[INDEX_MAX_KEYS];
-	int			nkeys = merge->rollup->layout->ngroups;
-	MemoryContext old = MemoryContextSwitchTo(merge->cxt);
-	IndexScanDesc scan;
-	Run			run = {0, true, NULL};
-
-	for (int i = 0; i < nkeys; i++)
-		equality_key(&keys[i], merge->index, i, delta->values[i],
-					 delta->nulls[i]);
-	scan = fo_index_beginscan(merge->data, merge->index, merge->snapshot, nkeys);
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	while (run.nrows < MAX_RUN &&
-		   index_getnext_slot(scan, ForwardScanDirection, merge->slot))
-		collect(merge, &run);
-	if (run.nrows == MAX_RUN)
-		run.complete = false;
-	ExecClearTuple(merge->slot);
-	index_endscan(scan);
-	if (run.nrows >= at_least)
-		merge_run(merge, &run);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(merge->cxt);
 }
 
 /*
@@ -297,13 +191,12 @@ fo_rollup_snapshot(void)
 
 /* Prepare a merge; false when it should not happen now. */
 static bool
-begin_merge(Merge *merge, FoRollup *rollup, Relation data, bool recompute)
+begin_merge(Merge *merge, FoRollup *rollup, Relation data)
 {
 	int			ngroups = rollup->layout->ngroups;
 
 	merge->rollup = rollup;
 	merge->data = data;
-	merge->recompute = recompute;
 	merge->merged = 0;
 	merge->index = open_group_index(data, ngroups);
 	if (merge->index == NULL && ngroups > 0)
@@ -328,20 +221,6 @@ end_merge(Merge *merge)
 		index_close(merge->index, NoLock);
 }
 
-/* Pick randomly, about one in so many (xorshift; quality is no matter). */
-static bool
-picked(int one_in)
-{
-	static uint32 state = 0;
-
-	if (state == 0)
-		state = (uint32) MyProcPid | 1;
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state % one_in == 0;
-}
-
 /* Does a run deserve work: several rows, a dead group, or one in doubt? */
 static bool
 worth_merging(Merge *merge, Run *run)
@@ -352,12 +231,12 @@ worth_merging(Merge *merge, Run *run)
 		return run->nrows > 1;
 	sum = combine_rows(merge, run->rows, 1);
 	return DatumGetInt64(sum->values[merge->rollup->layout->ngroups]) == 0 ||
-		settle_doubts(merge->rollup, sum);
+		fo_rollup_settle(merge->rollup, sum);
 }
 
 /* Collect all rows of a rollup without groups, which needs no index. */
 static void
-merge_only_group(Merge *merge, int at_least)
+merge_only_group(Merge *merge)
 {
 	MemoryContext old = MemoryContextSwitchTo(merge->cxt);
 	TableScanDesc scan = table_beginscan(merge->data, merge->snapshot, 0, NULL);
@@ -370,56 +249,10 @@ merge_only_group(Merge *merge, int at_least)
 		run.complete = false;
 	ExecClearTuple(merge->slot);
 	table_endscan(scan);
-	if (run.nrows >= at_least ||
-		(merge->recompute && worth_merging(merge, &run)))
+	if (worth_merging(merge, &run))
 		merge_run(merge, &run);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(merge->cxt);
-}
-
-/*
- * After deltas were written at the end of a transaction: look at a random few of
- * their groups, and merge those with many rows.  So a group with k unmerged rows
- * is merged by the next writer with probability 1/CHECK_ONE_IN, and backlog
- * stays bounded without any worker and without any shared state.  With the
- * worker, which merges many rows at less cost, writers only keep the groups
- * short that grow faster than it comes around.
- */
-void
-fo_rollup_merge_some(FoRollup *rollup, Relation data, FoDelta **deltas,
-					 int ndeltas)
-{
-	Merge		merge;
-	bool		begun = false;
-	int			one_in = Min(Max(ndeltas, CHECK_ONE_IN), CHECK_FEW_IN);
-	int			at_least = fo_rollup_merge_at;
-
-	if (at_least <= 0)
-		return;
-	if (fo_rollup_worker_runs())
-	{
-		one_in = CHECK_FEW_IN;
-		at_least *= PATIENCE;
-	}
-	for (int i = 0; i < ndeltas; i++)
-	{
-		if (!picked(one_in))
-			continue;
-		if (!begun)
-		{
-			if (!fo_rollup_lock(rollup->ids.data, ShareLock, false))
-				return;
-			begun = begin_merge(&merge, rollup, data, false);
-			if (!begun)
-				return;
-		}
-		if (rollup->layout->ngroups == 0)
-			merge_only_group(&merge, at_least);
-		else
-			merge_group(&merge, deltas[i], at_least);
-	}
-	if (begun)
-		end_merge(&merge);
 }
 
 /* Is the slot's row of the same group as the row, in the index's order? */
@@ -498,7 +331,7 @@ merge_pass(FoRollup *rollup, Relation data)
 {
 	Merge		merge;
 
-	if (!begin_merge(&merge, rollup, data, true))
+	if (!begin_merge(&merge, rollup, data))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("rollup table \"%s\" has no index on its group columns",
@@ -507,7 +340,7 @@ merge_pass(FoRollup *rollup, Relation data)
 	if (merge.index)
 		merge_groups(&merge);
 	else
-		merge_only_group(&merge, 2);
+		merge_only_group(&merge);
 	end_merge(&merge);
 	CommandCounterIncrement();
 	return merge.merged;
@@ -525,7 +358,7 @@ fo_rollup_merge_all(FoRollup *rollup)
 	int64		total = 0;
 	int64		saved;
 
-	if (!fo_rollup_lock(rollup->ids.data, ShareLock, false))
+	if (!fo_rollup_lock(rollup->ids.query, RowExclusiveLock, false))
 		return -1;
 	fo_rollup_flush(NULL, false);
 	CommandCounterIncrement();

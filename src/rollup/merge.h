@@ -11,10 +11,8 @@
 #include "storage/lockdefs.h"
 #include "utils/snapshot.h"
 
-extern void fo_rollup_merge_some(FoRollup *rollup, Relation data,
-								 FoDelta **deltas, int ndeltas);
 extern int64 fo_rollup_merge_all(FoRollup *rollup);
 extern Snapshot fo_rollup_snapshot(void);
-extern bool fo_rollup_lock(Oid data, LOCKMODE mode, bool wait);
+extern bool fo_rollup_lock(Oid query, LOCKMODE mode, bool wait);
 
 #endif							/* FO_ROLLUP_MERGE_H */

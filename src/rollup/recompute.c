@@ -167,7 +167,7 @@ fo_rollup_fill(FoRollup *rollup)
 	Relation	data;
 	int64		total;
 
-	fo_rollup_lock(rollup->ids.data, ExclusiveLock, true);
+	fo_rollup_lock(rollup->ids.query, ExclusiveLock, true);
 	fo_rollup_flush(NULL, false);
 	CommandCounterIncrement();
 	data = table_open(rollup->ids.data, RowExclusiveLock);

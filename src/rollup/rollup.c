@@ -12,7 +12,7 @@
 #include "utils/guc.h"
 
 int			fo_rollup_memory = 65536;
-int			fo_rollup_merge_at = 8;
+bool		fo_rollup_may_fold = true;
 int			fo_rollup_merge_interval = 10;
 
 /* Define the settings. */
@@ -23,11 +23,10 @@ define_settings(void)
 							"Memory for rollup deltas of a transaction before they are written early.",
 							NULL, &fo_rollup_memory, 65536, 64, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
-	DefineCustomIntVariable("filteropt.rollup_merge_at",
-							"Partial rows of a group from which on a committing writer merges them.",
-							"0 leaves merging to the background worker and filteropt.rollup_merge.",
-							&fo_rollup_merge_at, 8, 0, 1000,
-							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("filteropt.rollup_fold",
+							 "Committing writers add their deltas to rows of the rollup that are there.",
+							 "If off, they append rows, and readers sum up what has not been merged.",
+							 &fo_rollup_may_fold, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("filteropt.rollup_merge_interval",
 							"Time between two passes of the background worker that merges rollups.",
 							"0 turns the worker off.",

@@ -10,8 +10,8 @@
 /* Deltas in one bucket, kB. */
 extern int	fo_rollup_memory;
 
-/* Partial rows of a group from which on a writer merges them; 0: never. */
-extern int	fo_rollup_merge_at;
+/* May committing writers add their deltas to rows that are there? */
+extern bool fo_rollup_may_fold;
 
 /* Seconds between passes of the worker; 0: no passes. */
 extern int	fo_rollup_merge_interval;

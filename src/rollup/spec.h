@@ -45,6 +45,7 @@ typedef struct FoRollup
 	ExprState **groups;
 	ExprState **args;			/* per input */
 	ExprState **filters;		/* per input */
+	struct FoPlace *places;		/* where rows of groups are (fold.c) */
 } FoRollup;
 
 /* The rollups fed by one table (a plain table or a leaf partition). */

@@ -5,8 +5,9 @@
  * A launcher, connected to no database, starts one short-lived worker per
  * database and pass, one after the other, so that a pass never occupies more
  * than one worker slot.  A worker merges each rollup of its database in a
- * transaction of its own, as the rollup's owner.  Without the worker writers
- * bound the backlog themselves (fo_rollup_merge_some).
+ * transaction of its own, as the rollup's owner.  Writers bound the backlog by
+ * themselves (fold.c); the worker merges what they leave in groups that nobody
+ * writes any more, and what serializable and prepared transactions append.
  */
 #include "postgres.h"
 
@@ -45,15 +46,6 @@ PGDLLEXPORT void fo_rollup_worker_main(Datum arg);
  */
 #define LARGE_ROLLUP	100000
 #define NEW_ONE_IN		20
-
-static bool preloaded = false;
-
-/* Is there a worker that merges what writers leave? */
-bool
-fo_rollup_worker_runs(void)
-{
-	return preloaded && fo_rollup_merge_interval > 0;
-}
 
 /* Fill in what both kinds of worker have in common. */
 static void
@@ -238,7 +230,6 @@ fo_rollup_worker_init(void)
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	preloaded = true;
 	describe_worker(&worker, "filteropt rollup merge launcher",
 					"fo_rollup_launcher_main");
 	worker.bgw_restart_time = 10;

@@ -64,11 +64,11 @@ fx_init(void)
 const FoKernel *const *
 fx_kernels(size_t *n)
 {
-	static const char *const names[] = {"portable", "avx2", "avx512", "avx512vbmi"};
-	static const FoKernel *kernels[4];
+	static const char *const names[] = {"portable", "neon", "avx2", "avx512", "avx512vbmi"};
+	static const FoKernel *kernels[5];
 
 	*n = 0;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 	{
 		const FoKernel *kernel = fo_kernel_named(names[i]);
 

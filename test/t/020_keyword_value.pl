@@ -100,6 +100,10 @@ sub cancels
 }
 cancels('a long build',
 	'SELECT filteropt.keyword_set(ARRAY(SELECT md5(n::text) FROM generate_series(1, 5000000) AS n)) IS NULL');
+# A thousand parts of one another at each place: millions of matches in a window.
+cancels('a search with nested matches', q{SELECT length(filteropt.keyword_highlight(repeat('a', 10000000), s))
+	FROM (SELECT filteropt.keyword_set(array_agg(repeat('a', n)), whole_word => false) AS s
+		FROM generate_series(1, 1000) AS n) AS nested});
 # statement_timeout cancels at any point; what is slow must look for it.
 for my $case (
 	[ 'build', q{SELECT filteropt.keyword_set(words) IS NULL FROM generate_series(1, 1000) AS n,
@@ -186,7 +190,7 @@ for my $what (sort keys %patch)
 }
 my %path = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_filepath('old_$_')") } keys %patch;
 $node->stop;
-my $magic = "\x01\x4b\x00\x46";
+my $magic = "\x02\x4b\x00\x46";
 for my $what (sort keys %patch)
 {
 	my $file = $node->data_dir . "/$path{$what}";

@@ -124,6 +124,37 @@ occurs(const FoKeywordSet *set, const char *body, size_t len, const char *what)
 	return found;
 }
 
+/* Collect and sort all occurrences, which are very many, with polls and steps counted. */
+static void
+collect_polled(const FoKeywordSet *set, const char *body, size_t len)
+{
+	FoMatcher	matcher;
+	FoScan		scan;
+	FoMatches	matches = {NULL, 0, 0};
+	long		before = fx_polls;
+	long		seen = fx_polls;
+	size_t		unsorted = 0;
+
+	fo_matcher_begin(&matcher, fx_alloc, fx_poll);
+	fo_scan_begin(&scan, &matcher, set, (const uint8_t *) body, len, true);
+	ok(fo_scan_next(&scan) && scan.to == len, "all in one window");
+	fo_scan_keywords(&scan, count, &(Count) {0, 0});
+	ok(fx_polls - seen >= (long) (len * (len / 4) / POLL_EVERY), "finding them: %ld polls",
+	   fx_polls - seen);
+	seen = fx_polls;
+	fo_scan_matches(&scan, &matches);
+	ok(fx_polls - seen >= (long) (2 * matches.used / POLL_EVERY), "and sorting %zu: %ld polls",
+	   matches.used, fx_polls - seen);
+	for (size_t i = 1; i < matches.used; i++)
+		unsorted += matches.items[i - 1].start > matches.items[i].start ||
+			(matches.items[i - 1].start == matches.items[i].start &&
+			 matches.items[i - 1].keyword >= matches.items[i].keyword);
+	is(unsorted, 0, "in their order");
+	ok(fx_polls - before < (long) matches.used, "but not at every one");
+	fx_alloc.release(fx_alloc.arg, matches.items);
+	fx_matcher_end(&matcher);
+}
+
 /* Repeat a string to len bytes. */
 static char *
 repeat(const char *what, size_t len)
@@ -172,6 +203,7 @@ test_chain(void)
 	set = build(&list, FO_FOLD_CASE, false, "a chain of parts");
 	is(count_found(set, text, TEXT, "a chain of parts"),
 	   LENGTH * (TEXT + 1) - LENGTH * (LENGTH + 1) / 2, "every part is found everywhere");
+	collect_polled(set, text, TEXT);
 	ok(occurs(set, text, MEGABYTE, "a chain of parts"), "and the first one at once");
 	free(set);
 	set = build(&list, FO_FOLD_CASE, true, "a chain of words");

@@ -211,35 +211,18 @@ positions_agree(const FoKernel *kernel, FxRandom *random, size_t words, int dens
 static void
 random_sieve(FxRandom *random, FoSieve *sieve)
 {
-	sieve->few = fx_random(random, 2);
+	static const uint32_t sizes[] = {1, 100, 1000};
+
+	memset(sieve, 0, sizeof(*sieve));
+	fo_sieve_begin(sieve, sizes[fx_random(random, 3)], fx_random(random, 2));
 	for (int k = 0; k < 2; k++)
 	{
 		for (int row = 0; row < 256; row++)
 			sieve->rows[k][row] = sieve->few && row >= 128 ? sieve->rows[k][row - 128]
 				: (uint8_t) fx_random(random, 256);
 	}
-}
-
-/* Are the bits that these len bytes, continued with zeros, would set in the sieve? */
-static bool
-naive_pass(const FoSieve *sieve, const uint8_t *p, size_t len)
-{
-	FoSieve		one = {0};
-	bool		all = true;
-
-	fo_sieve_add(&one, p, (uint32_t) len);
-	for (int k = 0; k < 2; k++)
-	{
-		for (int row = 0; row < 256; row++)
-			all &= (one.rows[k][row] & ~sieve->rows[k][row]) == 0;
-	}
-	return all;
-}
-
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
+	for (size_t i = 0; i < sizeof(sieve->narrow); i++)
+		sieve->narrow[i] = (uint8_t) fx_random(random, 256);
 }
 
 /* A text to be sieved, and room for what a kernel says of it. */
@@ -252,10 +235,32 @@ typedef struct Sieving
 	uint64_t   *out;
 	uint64_t   *leads;
 	FoSieve		sieve;
+	bool		narrow;			/* which of its tables the kernel looks at */
 } Sieving;
 
+/* Has a sieve all bits that these len bytes, continued with zeros, set in an empty one? */
+static bool
+naive_pass(const Sieving *s, const uint8_t *p, size_t len)
+{
+	FoSieve		one = {.few = s->sieve.few, .narrow_rows = s->sieve.narrow_rows};
+	const uint8_t *bits = s->narrow ? one.narrow : one.rows[0];
+	const uint8_t *wanted = s->narrow ? s->sieve.narrow : s->sieve.rows[0];
+	bool		all = true;
+
+	fo_sieve_add(&one, p, (uint32_t) len);
+	for (int i = 0; i < 512; i++)
+		all &= (bits[i] & ~wanted[i]) == 0;
+	return all;
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static Sieving
-begin_sieving(FxRandom *random, int kind, size_t len)
+begin_sieving(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
 	Sieving		s = {.buf = random_bytes(random, kind, len, 0), .len = len};
 
@@ -264,6 +269,7 @@ begin_sieving(FxRandom *random, int kind, size_t len)
 	s.out = calloc(len / 64 + 1, sizeof(uint64_t));
 	s.leads = calloc(len / 64 + 1, sizeof(uint64_t));
 	random_sieve(random, &s.sieve);
+	s.narrow = kernel->narrow;
 	return s;
 }
 
@@ -281,7 +287,7 @@ end_sieving(Sieving *s)
 static bool
 gram_passes(const Sieving *s, int letters, size_t i)
 {
-	return naive_pass(&s->sieve, s->buf + i, least((size_t) letters, s->len - i));
+	return naive_pass(s, s->buf + i, least((size_t) letters, s->len - i));
 }
 
 /* Does the sieve let a word pass that begins at byte i? */
@@ -294,7 +300,7 @@ word_passes(const Sieving *s, const uint64_t *nonword, size_t i)
 		return false;
 	while (n < FO_SIEVE_BYTES && i + n < s->len && naive_word(s->buf, nonword, i + n))
 		n++;
-	return naive_pass(&s->sieve, s->buf + i, n);
+	return naive_pass(s, s->buf + i, n);
 }
 
 /* May a kernel say that this is better folded: is much of it over 127? */
@@ -312,7 +318,7 @@ static bool
 sieve_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
 	static const int letters[] = {3, 4, 6, FO_SIEVE_BYTES};
-	Sieving		s = begin_sieving(random, kind, len);
+	Sieving		s = begin_sieving(kernel, random, kind, len);
 	bool		same = true;
 
 	for (int k = 0; k < 4; k++)
@@ -348,7 +354,7 @@ sieve_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 static bool
 sieve_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
-	Sieving		s = begin_sieving(random, kind, len);
+	Sieving		s = begin_sieving(kernel, random, kind, len);
 	const uint64_t *nonword = fx_random(random, 2) ? s.nonword : NULL;
 	bool		same = true;
 
@@ -363,7 +369,7 @@ sieve_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t le
 static bool
 sift_words_agrees(const FoKernel *kernel, FxRandom *random, int kind, size_t len)
 {
-	Sieving		s = begin_sieving(random, kind, len);
+	Sieving		s = begin_sieving(kernel, random, kind, len);
 	bool		any_candidate = false;
 	bool		any_high = false;
 	bool		same = true;

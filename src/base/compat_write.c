@@ -1,0 +1,91 @@
+/*
+ * compat_write.c
+ *		Differences between PostgreSQL 14 and 18 in updating rows and indexes.
+ */
+#include "base/compat_write.h"
+
+#include "access/tableam.h"
+#include "storage/bufmgr.h"
+#include "storage/smgr.h"
+#include "utils/rel.h"
+
+/*
+ * Update a row to what the slot holds unless another transaction is changing it or
+ * has: then false, without waiting.  *index_it tells whether indexes need entries for
+ * the new row, which is false after a heap-only update; *summaries that only those do
+ * that summarise blocks (heap-only as well, from 16 on).
+ *
+ * The heap handles an update that may not wait, but asserts that nobody asks for
+ * one; so a server with assertions locks the row first.
+ */
+bool
+fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
+				Snapshot snapshot, bool *index_it, bool *summaries)
+{
+	bool		wait = false;
+	LockTupleMode mode;
+	TM_FailureData failure;
+	TM_Result	result;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes;
+#else
+	bool		indexes;
+#endif
+
+#ifdef USE_ASSERT_CHECKING
+	TupleTableSlot *old = table_slot_create(relation, NULL);
+
+	result = table_tuple_lock(relation, tid, snapshot, old, cid, LockTupleNoKeyExclusive,
+							  LockWaitSkip, 0, &failure);
+	ExecDropSingleTupleTableSlot(old);
+	if (result != TM_Ok)
+		return false;
+	wait = true;
+#endif
+	result = table_tuple_update(relation, tid, slot, cid, snapshot, InvalidSnapshot, wait,
+								&failure, &mode, &indexes);
+	if (result != TM_Ok)
+		return false;
+#if PG_VERSION_NUM >= 160000
+	*index_it = indexes != TU_None;
+	*summaries = indexes == TU_Summarizing;
+#else
+	*index_it = indexes;
+	*summaries = false;
+#endif
+	return true;
+}
+
+/* Does the index summarise blocks instead of listing rows? */
+bool
+fo_index_summarizes(const IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 160000
+	return info->ii_Summarizing;
+#else
+	return false;
+#endif
+}
+
+/* Release what inserting into the index has kept. */
+void
+fo_index_insert_cleanup(Relation index, IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, info);
+#endif
+}
+
+/*
+ * Is the block within the relation, which the caller has locked?  The size known
+ * from earlier holds as a lower bound: truncation takes a lock and discards it.
+ */
+bool
+fo_has_block(Relation relation, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(relation)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	if (known != InvalidBlockNumber && block < known)
+		return true;
+	return block < RelationGetNumberOfBlocks(relation);
+}

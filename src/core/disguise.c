@@ -289,6 +289,7 @@ fo_undisguise(const FoText *text, FoText *plain, uint8_t *attributes)
 
 	plain->len = 0;
 	plain->has_nonword = false;
+	plain->has_high = text->has_high;
 	plain->opaque = text->opaque;
 	while (at < text->len)
 	{

@@ -10,6 +10,13 @@
 
 #include <string.h>
 
+/*
+ * When the kernel folds fewer bytes than the first before a character that it
+ * leaves out, the tables do about as many as the second.
+ */
+#define SHORT_STRETCH 24
+#define LONG_STRETCH 96
+
 /* Remember where in the source the bytes from..text->len come from. */
 static void
 note_source(FoText *text, uint32_t from, size_t start, size_t end)
@@ -174,14 +181,14 @@ sequence_at(const uint8_t *p, const uint8_t *end)
  * is not in ASCII passes here.
  */
 static void
-fold_simple_run(FoFold *fold, FoText *text, uint32_t limit)
+fold_simple_run(FoFold *fold, FoText *text, uint32_t limit, size_t until)
 {
 	const uint8_t *p = fold->src + fold->pos;
 	const uint8_t *end = fold->src + fold->len;
 	const uint8_t *last = text->buf + limit;
 	uint8_t    *out = text->buf + text->len;
 
-	while (p < end && out < last)
+	while (p < fold->src + until && out < last)
 	{
 		const FoFolded *folded;
 		int			len = 1;
@@ -249,15 +256,11 @@ fold_opaque(FoFold *fold, FoText *text)
 	fold->pos++;
 }
 
-/*
- * Fold on until the text holds limit bytes or the source ends.  The arrays of
- * text must have room for limit + FO_FOLD_SLACK bytes, and the bits of nonword
- * from text->len on must be zero.
- */
-void
-fo_fold_fill(FoFold *fold, FoText *text, uint32_t limit)
+/* Fold on by tables until the text holds limit bytes, or at least to byte until. */
+static void
+fold_by_table(FoFold *fold, FoText *text, uint32_t limit, size_t until)
 {
-	while (fold->pos < fold->len && text->len < limit)
+	while (fold->pos < until && text->len < limit)
 	{
 		const uint8_t *p = fold->src + fold->pos;
 
@@ -269,17 +272,56 @@ fo_fold_fill(FoFold *fold, FoText *text, uint32_t limit)
 			fold->pos++;
 			if (text->end != NULL)
 				text->end[text->len - 1] = (uint32_t) fold->pos;
+			continue;
 		}
-		else if (text->opaque)
+		text->has_high = true;
+		if (text->opaque)
 			fold_opaque(fold, text);
 		else
 		{
 			if (text->start == NULL)
-				fold_simple_run(fold, text, limit);
+				fold_simple_run(fold, text, limit, until);
 			if (fold->pos < fold->len && fold->src[fold->pos] >= 0x80)
 				fold_character(fold, text);
 		}
 	}
+}
+
+/*
+ * Fold on by the kernel, and by tables what it leaves out: a character, or a
+ * stretch where it does not get far.
+ */
+static void
+fold_by_kernel(FoFold *fold, FoText *text, uint32_t limit)
+{
+	while (fold->pos < fold->len && text->len < limit)
+	{
+		size_t		from = fold->pos;
+
+		fold->kernel->fold_text(fold, text, limit);
+		if (fold->pos == fold->len || text->len >= limit)
+			break;
+		text->has_high = true;
+		if (fold->pos - from >= SHORT_STRETCH)
+			fold_character(fold, text);
+		else
+			fold_by_table(fold, text, limit, fold->len - fold->pos < LONG_STRETCH
+						  ? fold->len : fold->pos + LONG_STRETCH);
+	}
+}
+
+/*
+ * Fold on until the text holds limit bytes or the source ends.  The arrays of
+ * text must have room for limit + FO_FOLD_SLACK bytes, and the bits of nonword
+ * from text->len on must be zero.
+ */
+void
+fo_fold_fill(FoFold *fold, FoText *text, uint32_t limit)
+{
+	if (fold->kernel->fold_text != NULL && text->start == NULL && !text->opaque)
+		fold_by_kernel(fold, text, limit);
+	else
+		fold_by_table(fold, text, limit, fold->len);
 }
 
 /* Forget the first bytes of the text, a multiple of 64 and at most text->len. */

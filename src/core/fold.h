@@ -25,6 +25,7 @@ typedef struct FoText
 	uint32_t   *start;
 	uint32_t   *end;
 	bool		has_nonword;	/* is any bit of nonword set? */
+	bool		has_high;		/* may there be bytes over 127? */
 	bool		opaque;			/* no UTF-8: a byte over 127 is a letter of
 								 * its own */
 	bool		half_flag;		/* does the first whole character follow half

@@ -23,6 +23,9 @@
 /* Number of patterns up to which half a sieve lets pass at most one position in fifty. */
 #define FEW_PATTERNS 150
 
+/* The same of grams: a text has more positions than words. */
+#define FEW_GRAMS 30
+
 /* The same for a narrow sieve of 16 rows. */
 #define VERY_FEW_PATTERNS 24
 
@@ -127,7 +130,7 @@ fo_positions_portable(const uint64_t *bits, size_t n, uint32_t *out)
 }
 
 static const FoKernel portable = {
-	"portable", fo_regular_portable, fo_fold_portable, fo_classify_portable, NULL, NULL, NULL,
+	"portable", fo_regular_portable, fo_fold_portable, NULL, fo_classify_portable, NULL, NULL, NULL,
 	fo_positions_portable, false
 };
 
@@ -211,23 +214,30 @@ fo_sieve_begin(FoSieve *sieve, uint32_t npatterns, bool words)
 	uint32_t	rows = fo_sieve_rows(npatterns, words);
 
 	memset(sieve, 0, fo_sieve_size(rows));
-	sieve->few = npatterns <= FEW_PATTERNS;
+	sieve->few = npatterns <= (words ? FEW_PATTERNS : FEW_GRAMS);
 	sieve->narrow_rows = rows;
 }
 
 /*
- * Add a pattern of len bytes at p to a sieve; four of them are looked at, zeros
- * if there are fewer.
+ * Add a pattern of len bytes at p to a sieve; FO_SIEVE_BYTES of them are looked
+ * at, zeros if there are fewer, but only FO_SIEVE_LETTERS in the narrow tables.
  */
 void
 fo_sieve_add(FoSieve *sieve, const uint8_t *p, uint32_t len)
 {
+	/* To which letter a byte further on is added; 4: to none. */
+	static const uint8_t added_to[FO_SIEVE_BYTES] = {0, 1, 2, 3, 2, 3, 4, 1, 0, 4, 3, 2};
 	uint8_t		c[FO_SIEVE_LETTERS] = {0};
 
 	for (uint32_t k = 0; k < len && k < FO_SIEVE_LETTERS; k++)
 		c[k] = p[k] | 0x20;
-	add_wide(sieve, c);
 	add_narrow(sieve, c);
+	for (uint32_t k = FO_SIEVE_LETTERS; k < len && k < FO_SIEVE_BYTES; k++)
+	{
+		if (p[k] >= 0x80 && added_to[k] < FO_SIEVE_LETTERS)
+			c[added_to[k]] ^= multiply(MATRIX_E, p[k]);
+	}
+	add_wide(sieve, c);
 }
 
 #ifdef FO_KERNEL_X86
@@ -250,7 +260,8 @@ static bool
 has_vbmi(void)
 {
 	return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
-		__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("gfni");
+		__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bitalg") &&
+		__builtin_cpu_supports("gfni");
 }
 
 #endif

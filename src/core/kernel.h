@@ -21,6 +21,13 @@
  */
 #define FO_SIEVE_LETTERS 4
 
+/*
+ * And how many bytes are looked at: those from the fifth on if they are over
+ * 127, but for the seventh and the tenth, which say least where characters have
+ * two or three bytes.
+ */
+#define FO_SIEVE_BYTES 12
+
 typedef struct FoSieve
 {
 	uint8_t		rows[2][256];
@@ -36,8 +43,15 @@ typedef struct FoSieve
 typedef struct FoSifted
 {
 	uint64_t	candidates;		/* 0: no position passed the sieve */
-	uint64_t	high;			/* 0: the text is ASCII */
+	uint64_t	high;			/* 0: the text is ASCII; FO_MANY_HIGH: so
+								 * little of it is that it has not been gone
+								 * through */
 } FoSifted;
+
+#define FO_MANY_HIGH UINT64_MAX
+
+struct FoFold;
+struct FoText;
 
 typedef struct FoKernel
 {
@@ -60,6 +74,14 @@ typedef struct FoKernel
 						 bool lower, bool collapse, bool space_before);
 
 	/*
+	 * Fold on until the text holds limit bytes, the source ends, or a
+	 * character has to be folded on its own, without offsets.  Writes up to
+	 * FO_KERNEL_SLACK bytes more, which may belong to the text.  NULL where
+	 * there is no fast way.
+	 */
+	void		(*fold_text) (struct FoFold *fold, struct FoText *text, uint32_t limit);
+
+	/*
 	 * Set bit i of words when buf[i] is an ASCII letter or digit, or is over
 	 * 127 and bit i of nonword (may be NULL: none) is not set.  Reads up to
 	 * FO_KERNEL_SLACK bytes behind buf[len); bits from len on are zero.
@@ -71,8 +93,8 @@ typedef struct FoKernel
 	 * Set bit i of out when a pattern of the sieve may begin at buf + i,
 	 * going by that many letters (3 or 4); ASCII letters of buf may be of
 	 * either case.  Sets bit i of leads when buf[i] is over 191: when a
-	 * character of several bytes begins there.  NULL where there is no fast
-	 * way, like the next two.
+	 * character of several bytes begins there; leads may be NULL for a folded
+	 * text.  NULL where there is no fast way, like the next two.
 	 */
 	FoSifted	(*sieve) (const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 						  uint64_t *out, uint64_t *leads);

@@ -131,7 +131,7 @@ classify_avx2(const uint8_t *buf, size_t len, const uint64_t *nonword, uint64_t 
 }
 
 const FoKernel fo_kernel_avx2 = {
-	"avx2", regular_avx2, fold_avx2, classify_avx2, sieve_v, sieve_words_v, sift_words_v,
+	"avx2", regular_avx2, fold_avx2, NULL, classify_avx2, sieve_v, sieve_words_v, sift_words_v,
 	fo_positions_portable, true
 };
 

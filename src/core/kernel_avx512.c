@@ -139,7 +139,7 @@ fo_classify_avx512(const uint8_t *buf, size_t len, const uint64_t *nonword, uint
 }
 
 const FoKernel fo_kernel_avx512 = {
-	"avx512", fo_regular_avx512, fo_fold_avx512, fo_classify_avx512,
+	"avx512", fo_regular_avx512, fo_fold_avx512, NULL, fo_classify_avx512,
 	sieve_v, sieve_words_v, sift_words_v, fo_positions_portable, true
 };
 

@@ -33,7 +33,7 @@ top_bits(uint8x16_t v)
 #include "core/kernel_sieve.h"
 
 const FoKernel fo_kernel_neon = {
-	"neon", fo_regular_portable, fo_fold_portable, fo_classify_portable,
+	"neon", fo_regular_portable, fo_fold_portable, NULL, fo_classify_portable,
 	sieve_v, sieve_words_v, sift_words_v, fo_positions_portable, true
 };
 

@@ -203,7 +203,8 @@ sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 	for (; len - at >= STEP; at += 64)
 	{
 		out[at / 64] = pass_grams(sieve, buf + at, blinds, kept, n);
-		leads[at / 64] = lead_bits(buf + at, &all.high);
+		if (leads != NULL)
+			leads[at / 64] = lead_bits(buf + at, &all.high);
 		all.candidates |= out[at / 64];
 	}
 	if (at < len)
@@ -213,7 +214,8 @@ sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 		const uint8_t *blind = blinds + BLINDS - (len - at);
 
 		out[at / 64] = first_bits(len - at) & pass_grams(sieve, p, blind, kept, n);
-		leads[at / 64] = lead_bits(p, &all.high);
+		if (leads != NULL)
+			leads[at / 64] = lead_bits(p, &all.high);
 		all.candidates |= out[at / 64];
 	}
 	return all;

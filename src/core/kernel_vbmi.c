@@ -97,25 +97,75 @@ load_letters(const uint8_t *p, __mmask64 mask)
 						   _mm512_maskz_mov_epi8(mask, _mm512_set1_epi8(0x20)));
 }
 
-/* Which of the n bytes at p begin what passes the sieve, going by so many letters? */
+/* Add to letters what the bytes at p tell that mask selects and that are over 127. */
+VBMI INLINE __m512i
+add_high(__m512i letters, const uint8_t *p, __mmask64 mask)
+{
+	__m512i		matrix = _mm512_set1_epi64((long long) MATRIX_E);
+	__m512i		bytes = _mm512_maskz_loadu_epi8(mask, p);
+	__mmask64	high = _mm512_movepi8_mask(bytes);
+
+	return _mm512_xor_si512(letters,
+							_mm512_maskz_gf2p8affine_epi64_epi8(high, bytes, matrix, 0));
+}
+
+/* Four letters at each of 64 positions. */
+typedef struct Letters
+{
+	__m512i		c[FO_SIEVE_LETTERS];
+} Letters;
+
 VBMI INLINE uint64_t
-pass_grams(const SieveRegisters *registers, const uint8_t *p, size_t n, __mmask64 fourth, bool few)
+pass_letters(const SieveRegisters *registers, const Letters *letters, bool few)
+{
+	return pass(registers, letters->c[0], letters->c[1], letters->c[2], letters->c[3], few);
+}
+
+/* A mask of those of 64 positions, n of them in the text, that have a byte k further on. */
+VBMI INLINE __mmask64
+reaching(size_t n, size_t k)
+{
+	return n <= k ? 0 : first_bytes(n - k);
+}
+
+/*
+ * Which of the n bytes at p begin what passes the sieve, going by so many
+ * letters, or bytes if they are more?
+ */
+VBMI INLINE uint64_t
+pass_grams(const SieveRegisters *registers, const uint8_t *p, size_t n, int letters, bool few)
 {
 	__m512i		blind = _mm512_set1_epi8(0x20);
+	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
+	Letters		l;
 
-	if (n >= 64 + FO_SIEVE_LETTERS)
+	if (n >= 64 + FO_SIEVE_BYTES)
 	{
-		__m512i		c3 = _mm512_or_si512(_mm512_loadu_si512(p + 3), blind);
-
-		return pass(registers, _mm512_or_si512(_mm512_loadu_si512(p), blind),
-					_mm512_or_si512(_mm512_loadu_si512(p + 1), blind),
-					_mm512_or_si512(_mm512_loadu_si512(p + 2), blind),
-					_mm512_maskz_mov_epi8(fourth, c3), few);
+		l.c[0] = _mm512_or_si512(_mm512_loadu_si512(p), blind);
+		l.c[1] = _mm512_or_si512(_mm512_loadu_si512(p + 1), blind);
+		l.c[2] = _mm512_or_si512(_mm512_loadu_si512(p + 2), blind);
+		l.c[3] = _mm512_maskz_mov_epi8(fourth, _mm512_or_si512(_mm512_loadu_si512(p + 3), blind));
 	}
-	return first_bytes(n) &
-		pass(registers, load_letters(p, first_bytes(n)), load_letters(p + 1, first_bytes(n - 1)),
-			 load_letters(p + 2, first_bytes(n < 2 ? 0 : n - 2)),
-			 load_letters(p + 3, fourth & first_bytes(n < 3 ? 0 : n - 3)), few);
+	else
+	{
+		l.c[0] = load_letters(p, first_bytes(n));
+		l.c[1] = load_letters(p + 1, reaching(n, 1));
+		l.c[2] = load_letters(p + 2, reaching(n, 2));
+		l.c[3] = load_letters(p + 3, fourth & reaching(n, 3));
+	}
+	if (letters > FO_SIEVE_LETTERS)
+	{
+		l.c[2] = add_high(l.c[2], p + 4, reaching(n, 4));
+		l.c[3] = add_high(l.c[3], p + 5, reaching(n, 5));
+	}
+	if (letters == FO_SIEVE_BYTES)
+	{
+		l.c[1] = add_high(l.c[1], p + 7, reaching(n, 7));
+		l.c[0] = add_high(l.c[0], p + 8, reaching(n, 8));
+		l.c[3] = add_high(l.c[3], p + 10, reaching(n, 10));
+		l.c[2] = add_high(l.c[2], p + 11, reaching(n, 11));
+	}
+	return first_bytes(n) & pass_letters(registers, &l, few);
 }
 
 /* In which of 64 bytes does a character of several bytes begin? */
@@ -125,23 +175,37 @@ lead_bits(__m512i v)
 	return _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8((char) 0xC0));
 }
 
+/* With so many such characters among 64 bytes a text is better folded. */
+#define MANY_LEADS 6
+
+/* Note the characters of several bytes in v; false if they are many. */
+VBMI INLINE bool
+note_leads(__m512i v, uint64_t *leads, FoSifted *all)
+{
+	*leads = lead_bits(v);
+	all->high |= _mm512_movepi8_mask(v) != 0;
+	if (__builtin_popcountll(*leads) <= MANY_LEADS)
+		return true;
+	all->high = FO_MANY_HIGH;
+	return false;
+}
+
 VBMI INLINE FoSifted
 sieve_grams(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 			uint64_t *out, uint64_t *leads, bool few)
 {
 	SieveRegisters registers = load_sieve(sieve);
-	__mmask64	fourth = letters > 3 ? ~UINT64_C(0) : 0;
 	FoSifted	all = {0, 0};
 
 	for (size_t at = 0; at < len; at += 64)
 	{
-		__m512i		v = load_first(buf + at, len - at);
-		uint64_t	candidates = pass_grams(&registers, buf + at, len - at, fourth, few);
+		uint64_t	candidates = pass_grams(&registers, buf + at, len - at, letters, few);
 
-		leads[at / 64] = lead_bits(v);
+		if (leads != NULL &&
+			!note_leads(load_first(buf + at, len - at), &leads[at / 64], &all))
+			return all;
 		out[at / 64] = candidates;
 		all.candidates |= candidates;
-		all.high |= _mm512_movepi8_mask(v);
 	}
 	return all;
 }
@@ -150,6 +214,10 @@ VBMI static FoSifted
 sieve_vbmi(const uint8_t *buf, size_t len, int letters, const FoSieve *sieve,
 		   uint64_t *out, uint64_t *leads)
 {
+	if (letters == FO_SIEVE_BYTES)
+		return sieve_grams(buf, len, FO_SIEVE_BYTES, sieve, out, leads, false);
+	if (letters > FO_SIEVE_LETTERS)
+		return sieve_grams(buf, len, FO_SIEVE_LETTERS + 2, sieve, out, leads, false);
 	return sieve->few ? sieve_grams(buf, len, letters, sieve, out, leads, true)
 		: sieve_grams(buf, len, letters, sieve, out, leads, false);
 }
@@ -211,9 +279,9 @@ sift(const uint8_t *src, size_t len, const FoSieve *sieve,
 
 		words[at / 64] = word;
 		out[at / 64] = candidates;
-		leads[at / 64] = lead_bits(v);
 		all.candidates |= candidates;
-		all.high |= _mm512_movepi8_mask(v);
+		if (!note_leads(v, &leads[at / 64], &all))
+			return all;
 		carry = word >> 63;
 		v = v_next;
 		c0 = next;
@@ -238,6 +306,35 @@ word_bits_of(const uint8_t *p, size_t n, const uint64_t *nonword)
 	return nonword == NULL ? bits : bits & ~*nonword;
 }
 
+/* Is one of the first n bytes at p, from 64 to 128, over 127?  rest of them are there. */
+VBMI INLINE bool
+has_high(const uint8_t *p, size_t rest, size_t n)
+{
+	__m512i		first = load_first(p, rest);
+	size_t		on = n - 64;
+
+	return _mm512_movepi8_mask(rest <= on ? first
+							   : _mm512_or_si512(first, load_first(p + on, rest - on))) != 0;
+}
+
+/* Add what comes from the fifth letter on in the words at p; has_fourth tells which have four. */
+VBMI INLINE void
+add_long_words(Letters *letters, const uint8_t *p, uint64_t has_fourth,
+			   uint64_t here, uint64_t next)
+{
+	uint64_t	run = has_fourth;
+	uint64_t	has[FO_SIEVE_BYTES];
+
+	for (int k = 4; k < FO_SIEVE_BYTES; k++)
+		has[k] = run &= here >> k | next << (64 - k);
+	letters->c[2] = add_high(letters->c[2], p + 4, has[4]);
+	letters->c[3] = add_high(letters->c[3], p + 5, has[5]);
+	letters->c[1] = add_high(letters->c[1], p + 7, has[7]);
+	letters->c[0] = add_high(letters->c[0], p + 8, has[8]);
+	letters->c[3] = add_high(letters->c[3], p + 10, has[10]);
+	letters->c[2] = add_high(letters->c[2], p + 11, has[11]);
+}
+
 VBMI static void
 sieve_words_vbmi(const uint8_t *buf, size_t len, const uint64_t *nonword,
 				 const FoSieve *sieve, uint64_t *words, uint64_t *out)
@@ -254,11 +351,15 @@ sieve_words_vbmi(const uint8_t *buf, size_t len, const uint64_t *nonword,
 		uint64_t	second = here >> 1 | next << 63;
 		uint64_t	third = second & (here >> 2 | next << 62);
 		uint64_t	fourth = third & (here >> 3 | next << 61);
+		Letters		letters = {{load_letters(p, here), load_letters(p + 1, second),
+			load_letters(p + 2, third), load_letters(p + 3, fourth)}};
 
+		/* Up to the last byte that a word which begins here is known by. */
+		if (has_high(p, len - at, 64 + FO_SIEVE_BYTES - 1))
+			add_long_words(&letters, p, fourth, here, next);
 		words[at / 64] = here;
 		out[at / 64] = here & ~(here << 1 | before >> 63) &
-			pass(&registers, load_letters(p, here), load_letters(p + 1, second),
-				 load_letters(p + 2, third), load_letters(p + 3, fourth), false);
+			pass_letters(&registers, &letters, false);
 		before = here;
 		here = next;
 	}
@@ -288,7 +389,7 @@ positions_vbmi(const uint64_t *bits, size_t n, uint32_t *out)
 }
 
 const FoKernel fo_kernel_vbmi = {
-	"avx512vbmi", fo_regular_avx512, fo_fold_avx512, fo_classify_avx512,
+	"avx512vbmi", fo_regular_avx512, fo_fold_avx512, fo_fold_text_vbmi, fo_classify_avx512,
 	sieve_vbmi, sieve_words_vbmi, sift_words_vbmi, positions_vbmi, false
 };
 

@@ -250,12 +250,16 @@ draft_pattern(FoBuilder *builder, int engine, const FoText *text, const uint8_t 
 	pattern->pattern.len = (uint16_t) text->len;
 	pattern->pattern.flags = flags;
 	pattern->class = (uint8_t) class;
-	pattern->known = (uint8_t) (class == FO_CLASS_TOKEN && token_len < 4 ? token_len
-								: class == FO_CLASS_GRAM3 ? 3 : 4);
 	if (class == FO_CLASS_TOKEN)
+	{
+		pattern->known = (uint8_t) (token_len < FO_SIEVE_BYTES ? token_len : FO_SIEVE_BYTES);
 		pattern->key = fo_token_mix_at(text->buf, token_len);
+	}
 	else
-		pattern->key = fo_load32(text->buf) & fo_gram_mask(class);
+	{
+		pattern->known = (uint8_t) fo_gram_bytes(class);
+		pattern->key = fo_load64(text->buf) & fo_gram_mask(class);
+	}
 	pattern->in_source = source_at_byte != UINT32_MAX;
 	if (pattern->in_source)
 		pattern->pattern.at = source_at_byte;

@@ -79,10 +79,11 @@ log2_ceil(uint64_t value)
 	return n;
 }
 
+/* Grams of six, which often occur, have twice the slots. */
 static int
-slot_bits(uint32_t npatterns)
+slot_bits(int c, uint32_t npatterns)
 {
-	return log2_ceil((uint64_t) npatterns * 5 / 4 + 4);
+	return log2_ceil((uint64_t) npatterns * 5 / (c == FO_CLASS_GRAM6 ? 2 : 4) + 4);
 }
 
 static int
@@ -95,12 +96,12 @@ bitmap_bits(uint32_t npatterns)
 
 /* Bytes that the tables of a class need at most. */
 static uint64_t
-class_size(uint32_t npatterns)
+class_size(int c, uint32_t npatterns)
 {
 	if (npatterns == 0)
 		return 0;
 	return (UINT64_C(1) << (bitmap_bits(npatterns) - 3)) +
-		(sizeof(FoSlot) << slot_bits(npatterns)) +
+		(sizeof(FoSlot) << slot_bits(c, npatterns)) +
 		align8(((uint64_t) npatterns + 1) * sizeof(uint32_t)) +
 		(npatterns <= SIEVE_MAX_PATTERNS ? sizeof(FoSieve) : 0);
 }
@@ -117,7 +118,7 @@ total_size(const FoBuilder *builder)
 	{
 		size += align8(builder->drafts[e].patterns.used * sizeof(FoPattern));
 		for (int c = 0; c < FO_CLASSES; c++)
-			size += class_size(builder->drafts[e].per_class[c]);
+			size += class_size(c, builder->drafts[e].per_class[c]);
 	}
 	return size;
 }
@@ -148,7 +149,7 @@ tag_of(const FoClass *class, const FoDraftPattern *draft)
 {
 	if (draft->class == FO_CLASS_TOKEN)
 		return fo_tag(draft->key * class->multiplier);
-	return (uint32_t) draft->key;
+	return fo_gram_tag(class, draft->class, draft->key);
 }
 
 /* The bytes of a draft pattern, in the block. */
@@ -163,11 +164,18 @@ bytes_of(const Layout *layout, const FoDraftPattern *draft)
 static uint32_t
 next_bits(const Layout *layout, const FoDraftPattern *draft)
 {
-	uint32_t	covered = draft->class;
+	uint32_t	following;
+	uint32_t	next;
 
-	if (draft->class == FO_CLASS_TOKEN || draft->pattern.len == covered)
+	if (draft->class == FO_CLASS_TOKEN)
 		return FO_NEXT_ANY;
-	return fo_next_bit(bytes_of(layout, draft)[covered]);
+	following = draft->pattern.len - fo_gram_bytes(draft->class);
+	if (following == 0 || (draft->class == FO_CLASS_GRAM6 && following < FO_NEXT_CHAR))
+		return FO_NEXT_ANY;
+	next = fo_gram_next(draft->class, bytes_of(layout, draft));
+	if (draft->class == FO_CLASS_GRAM6 && following < FO_NEXT_BYTES)
+		next |= UINT32_C(0x0F000000);
+	return next;
 }
 
 /*
@@ -310,7 +318,8 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		*to = drafts[i].pattern;
 		to->at += drafts[i].in_source ? layout->set->sources : layout->folded;
 		to->parent = FO_NO_PATTERN;
-		to->next = fo_next_bytes(bytes_of(layout, &drafts[i]) + c, to->len - c);
+		to->next = fo_next_bytes(bytes_of(layout, &drafts[i]) + fo_sure_bytes(c),
+								 to->len - (int) fo_sure_bytes(c));
 	}
 	for (uint32_t b = 0; b < class->nbuckets; b++)
 	{
@@ -318,6 +327,22 @@ fill_buckets(Layout *layout, const FoDraft *draft, int c, const FoClass *class,
 		if (starts[b + 1] - starts[b] > 1)
 			finish_bucket(layout, patterns, starts[b], starts[b + 1] - starts[b]);
 	}
+}
+
+/* How many bytes of a gram can a sieve look at: those of the class, or more when all have more. */
+static uint8_t
+sieve_reach(const FoDraft *draft, int c)
+{
+	const FoDraftPattern *drafts = draft->patterns.items;
+
+	if (c != FO_CLASS_GRAM6)
+		return (uint8_t) fo_gram_bytes(c);
+	for (size_t i = 0; i < draft->patterns.used; i++)
+	{
+		if (drafts[i].class == c && drafts[i].pattern.len < FO_SIEVE_BYTES)
+			return (uint8_t) fo_gram_bytes(c);
+	}
+	return FO_SIEVE_BYTES;
 }
 
 /* Make the sieve of a class; grams of under three bytes are too common for one. */
@@ -333,10 +358,13 @@ fill_sieve(Layout *layout, const FoDraft *draft, int c, FoClass *class)
 															c == FO_CLASS_TOKEN)));
 	sieve = (FoSieve *) (layout->block + class->sieve);
 	fo_sieve_begin(sieve, class->npatterns, c == FO_CLASS_TOKEN);
+	if (c != FO_CLASS_TOKEN)
+		class->reach = sieve_reach(draft, c);
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
 		if (drafts[i].class == c)
-			fo_sieve_add(sieve, bytes_of(layout, &drafts[i]), drafts[i].known);
+			fo_sieve_add(sieve, bytes_of(layout, &drafts[i]),
+						 c == FO_CLASS_TOKEN ? drafts[i].known : class->reach);
 	}
 }
 
@@ -385,14 +413,14 @@ layout_class(Layout *layout, const FoDraft *draft, int c, FoEngine *engine, uint
 
 	class->npatterns = n;
 	class->bitmap_shift = (uint8_t) (64 - bitmap_bits(n));
-	class->slot_shift = (uint8_t) (64 - slot_bits(n));
+	class->slot_shift = (uint8_t) (64 - slot_bits(c, n));
 	class->bitmap = take(layout, UINT64_C(1) << (bitmap_bits(n) - 3));
-	class->slots = take(layout, sizeof(FoSlot) << slot_bits(n));
+	class->slots = take(layout, sizeof(FoSlot) << slot_bits(c, n));
 	layout->slots = (FoSlot *) (layout->block + class->slots);
 	for (int try = 0; try < MAX_TRIES; try++)
 	{
 		class->multiplier = choose_multiplier(layout->set->digest, try);
-		if (fill_slots(layout, draft, c, class) <= PROBES_PER_BIT * (uint32_t) slot_bits(n))
+		if (fill_slots(layout, draft, c, class) <= PROBES_PER_BIT * (uint32_t) slot_bits(c, n))
 			break;
 	}
 	class->buckets = take(layout, ((uint64_t) class->nbuckets + 1) * sizeof(uint32_t));
@@ -410,11 +438,13 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 	engine->sieved = 1;
 	for (int c = 0; c < FO_CLASSES; c++)
 	{
-		if (engine->classes[c].npatterns > 0 && engine->classes[c].sieve == 0)
+		engine->classes[c].high = 1;
+		if (engine->classes[c].npatterns == 0 || c == FO_CLASS_GRAM6)
+			continue;
+		if (engine->classes[c].sieve == 0)
 			engine->sieved = 0;
 		if (c != FO_CLASS_TOKEN && engine->classes[c].npatterns > RAW_MAX_GRAMS)
 			engine->sieved = 0;
-		engine->classes[c].high = 1;
 	}
 	for (size_t i = 0; i < draft->patterns.used; i++)
 	{
@@ -422,7 +452,8 @@ describe_engine(const Layout *layout, FoEngine *engine, const FoDraft *draft)
 
 		if (bytes[0] < 0xC0)
 			engine->classes[drafts[i].class].high = 0;
-		for (int k = 0; k < drafts[i].class; k++)
+		for (int k = 0; drafts[i].class != FO_CLASS_TOKEN &&
+			 k < (int) fo_gram_bytes(drafts[i].class); k++)
 			engine->gram_bytes[bytes[k] / 8] |= (uint8_t) (1 << bytes[k] % 8);
 	}
 }

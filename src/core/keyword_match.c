@@ -68,6 +68,7 @@ make_text(const FoAlloc *alloc, FoText *text, uint32_t room)
 	memset(text->nonword, 0, bits);
 	text->len = 0;
 	text->has_nonword = false;
+	text->has_high = false;
 }
 
 /* Enlarge the buffers to hold room bytes. */
@@ -113,6 +114,7 @@ clear_text(FoText *text)
 	if (text->has_nonword)
 		memset(text->nonword, 0, (text->len / 64 + 1) * sizeof(uint64_t));
 	text->has_nonword = false;
+	text->has_high = false;
 	text->len = 0;
 }
 
@@ -150,8 +152,7 @@ text_absent(const FoScan *scan)
 	const FoKeywordSet *set = scan->set;
 	FoMatcher  *matcher = scan->matcher;
 	FoRaw		raw = {matcher->kernel, scan->fold.src, scan->fold.len, matcher->words,
-		matcher->candidates, matcher->candidates + WINDOW / 64 + 1,
-		(uint64_t *) matcher->edges};
+		matcher->candidates, matcher->candidates + WINDOW / 64 + 1};
 
 	if (set->nkeywords == 0 || scan->fold.len == 0)
 		return true;

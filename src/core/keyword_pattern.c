@@ -141,5 +141,7 @@ fo_pattern_class(const FoText *text, uint8_t flags, uint32_t *token_len)
 	if ((flags & FO_PATTERN_START_WORD) && (n < text->len || (flags & FO_PATTERN_END_WORD)))
 		return FO_CLASS_TOKEN;
 	*token_len = 0;
+	if (text->len >= 6 && text->buf[0] >= 0xC0)
+		return FO_CLASS_GRAM6;
 	return text->len >= 4 ? FO_CLASS_GRAM4 : FO_CLASS_GRAM1 + (int) text->len - 1;
 }

@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "core/fold_rows.h"
 #include "core/keyword_probe.h"
 
 /* Buckets with more patterns are not gone through here. */
@@ -47,26 +48,8 @@ load_folded(const FoKeywordSet *set, const FoRaw *raw, size_t at)
 }
 
 /*
- * Length of the character over 127 at byte at if folding leaves it as it is,
- * else 0.  No character that would join it is in the text: see high_harmless.
- */
-static uint32_t
-unchanged_at(const FoKeywordSet *set, const FoRaw *raw, size_t at)
-{
-	uint32_t	cp;
-	uint32_t	len = (uint32_t) fo_utf8_decode(raw->body + at, raw->body + raw->len, &cp);
-	const FoFolded *folded;
-
-	if (cp == FO_INVALID_CHAR)
-		return 0;
-	folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
-	return !(folded->cls & FO_CH_LONG) && folded->pool == FO_FOLDS_TO_ITSELF ? len : 0;
-}
-
-/*
- * May the pattern be at byte at?  As far as folding leaves the text as it is,
- * but for case and white space of ASCII, the answer is exact; what else it
- * holds there may become anything.
+ * May the pattern be at byte at?  As far as the text is ASCII the answer is
+ * exact; what else it holds there may become anything.
  */
 static bool
 pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw, size_t at)
@@ -79,17 +62,8 @@ pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw
 		uint8_t		c = at < raw->len ? raw->body[at] : 0;
 
 		if (c >= 0x80)
-		{
-			uint32_t	len = unchanged_at(set, raw, at);
-
-			if (len == 0)
-				return true;
-			if (len > pattern->len - i || memcmp(raw->body + at, p + i, len) != 0)
-				return false;
-			at += len - 1;
-			i += len - 1;
-		}
-		else if (p[i] == ' ' && fo_ascii_space(c))
+			return true;
+		if (p[i] == ' ' && fo_ascii_space(c))
 		{
 			while (at + 1 < raw->len && fo_ascii_space(raw->body[at + 1]))
 				at++;
@@ -101,25 +75,14 @@ pattern_fits(const FoKeywordSet *set, const FoPattern *pattern, const FoRaw *raw
 		!fo_ascii_word(raw->body[at]);
 }
 
-/*
- * How many of the eight bytes at byte at, given as text, does folding leave as
- * they are, but for the case of ASCII?
- */
+/* How many of the eight bytes of text does folding leave as they are, but for their case? */
 static uint32_t
-known_bytes(const FoRaw *raw, size_t at, uint64_t text)
+known_bytes(uint64_t text)
 {
 	uint64_t	every = UINT64_C(0x0101010101010101);
-	uint64_t	controls = (text - every * 0x21) & ~text & every * 0x80;
-	uint32_t	n = controls == 0 ? 8 : (uint32_t) __builtin_ctzll(controls) / 8;
-	uint64_t	changed = UINT64_C(1) << 8;
+	uint64_t	others = ((text - every * 0x21) | text) & every * 0x80;
 
-	if (text & every * 0x80)
-	{
-		changed |= raw->changed[at / 64] >> at % 64;
-		if (at % 64 > 56)
-			changed |= raw->changed[at / 64 + 1] << (64 - at % 64);
-	}
-	return (uint32_t) __builtin_ctzll(changed) < n ? (uint32_t) __builtin_ctzll(changed) : n;
+	return others == 0 ? 8 : (uint32_t) __builtin_ctzll(others) / 8;
 }
 
 /*
@@ -141,7 +104,7 @@ tag_fits(const FoKeywordSet *set, const FoEngine *engine, const FoClass *class,
 	if (buckets[bucket + 1] - buckets[bucket] > MAX_BUCKET)
 		return true;
 	text = load_folded(set, raw, at);
-	known = known_bytes(raw, at, text);
+	known = known_bytes(text);
 	for (uint32_t i = buckets[bucket]; i < buckets[bucket + 1]; i++)
 	{
 		uint64_t	differing = text ^ fo_load64(fo_at(set, patterns[i].at));
@@ -165,7 +128,7 @@ token_known(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 	uint64_t	hash = fo_token_mix(first, last, len) * class->multiplier;
 
 	return fo_may_occur(class, fo_at(set, class->bitmap), hash) &&
-		tag_fits(set, engine, class, raw, fo_tag(hash), FO_NEXT_ANY, at);
+		tag_fits(set, engine, class, raw, fo_tag(hash), FO_NEXT_UNKNOWN, at);
 }
 
 /* The same of the gram at byte at. */
@@ -180,7 +143,7 @@ gram_known(const FoKeywordSet *set, const FoEngine *engine, int c, const FoRaw *
 	/* What follows is known only if it is a letter or digit of ASCII. */
 	return fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
 		tag_fits(set, engine, class, raw, gram,
-				 fo_ascii_word(next) ? fo_next_bit(next) : FO_NEXT_ANY, at);
+				 fo_ascii_word(next) ? fo_next_bit(next) : FO_NEXT_UNKNOWN, at);
 }
 
 /* Is one of the candidates in the tables of class c? */
@@ -219,161 +182,177 @@ fold_byte(const FoKeywordSet *set, uint8_t c)
 	return set->fold > FO_FOLD_NONE && (uint8_t) (c - 'A') < 26 ? c | 0x20 : c;
 }
 
-/* How far fold_before looks back. */
-#define LOOK_BACK 32
-
-/*
- * Fold what ends right before p until there are three bytes of it in out, or
- * the text begins; zeros precede.  *word tells whether it ends in a word.
- * False when that takes more than a look.
- */
-static bool
-fold_before(const FoKeywordSet *set, const FoRaw *raw, const uint8_t *p, uint8_t *out, bool *word)
-{
-	const uint8_t *start = p - raw->body > LOOK_BACK ? p - LOOK_BACK : raw->body;
-	int			room = 3;
-
-	memset(out, 0, 3);
-	*word = false;
-	while (room > 0 && p > start)
-	{
-		const FoFolded *folded;
-		const uint8_t *bytes;
-		const uint8_t *at = p - 1;
-		uint32_t	cp;
-
-		while (at > start && fo_utf8_continues(*at))
-			at--;
-		if (at + fo_utf8_decode(at, p, &cp) != p || cp == FO_INVALID_CHAR)
-			return false;
-		folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
-		bytes = folded->cls & FO_CH_LONG ? fo_unicode_long(folded) : folded->bytes;
-		if (room == 3 && folded->len > 0)
-			*word = folded->cls & FO_CH_WORD;
-		for (int i = folded->len; i > 0 && room > 0; i--)
-			out[--room] = bytes[i - 1];
-		p = at;
-	}
-	return room == 0 || start == raw->body;
-}
-
-/*
- * Fold what begins at p until there are at least three bytes of it in out, or
- * the text ends; zeros follow.  False when that takes more than a look.
- */
-static bool
-fold_next(const FoKeywordSet *set, const uint8_t *p, const uint8_t *end, uint8_t *out)
-{
-	uint32_t	n = 0;
-
-	memset(out, 0, 8);
-	while (n < 3 && p < end)
-	{
-		uint32_t	cp;
-		int			len = fo_utf8_decode(p, end, &cp);
-		const FoFolded *folded;
-
-		p += len;
-		if (cp < 0x80)
-		{
-			out[n++] = fold_byte(set, (uint8_t) cp);
-			continue;
-		}
-		if (cp == FO_INVALID_CHAR)
-			return false;
-		folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
-		if (folded->cls & (FO_CH_LONG | FO_CH_JOINS | FO_CH_SPACE))
-			return false;
-		memcpy(out + n, folded->bytes, 4);
-		n += folded->len;
-	}
-	return true;
-}
-
-/* May a gram of the engine begin at one of the n bytes at p? */
+/* May a gram of the engine begin at one of the n bytes at p, all ASCII? */
 static bool
 gram_among(const FoKeywordSet *set, const FoEngine *engine, const uint8_t *p, uint32_t n)
 {
-	for (int c = FO_CLASS_GRAM1; c < FO_CLASSES; c++)
+	for (int c = FO_CLASS_GRAM1; c <= FO_CLASS_GRAM4; c++)
 	{
 		const FoClass *class = &engine->classes[c];
 
 		for (uint32_t i = 0; class->npatterns > 0 && i < n; i++)
 		{
-			uint32_t	gram = fo_load32(p + i) & fo_gram_mask(c);
+			uint64_t	gram = fo_load32(p + i) & fo_gram_mask(c);
 
 			if (fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
-				fo_find_bucket(class, fo_at(set, class->slots), gram, FO_NEXT_ANY) != FO_NO_BUCKET)
+				fo_find_bucket(class, fo_at(set, class->slots), (uint32_t) gram,
+							   FO_NEXT_UNKNOWN) != FO_NO_BUCKET)
 				return true;
 		}
 	}
 	return false;
 }
 
-/*
- * Does it matter that the character of len bytes at p is folded to something
- * else, or to nothing, which joins what is around it?
- */
-static bool
-change_matters(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
-			   const uint8_t *p, int len, const FoFolded *folded)
+/* A character over 127, folded. */
+typedef struct High
 {
-	const uint8_t *to = folded->cls & FO_CH_LONG ? fo_unicode_long(folded) : folded->bytes;
-	uint8_t		around[3 + FO_FOLDED_MAX + 8];
-	bool		word;
-	bool		covered = false;
+	const uint8_t *p;
+	uint32_t	len;			/* bytes in the text; 0: not to be told here */
+	uint32_t	n;				/* bytes when folded */
+	uint8_t		to[4];
+	bool		quiet;			/* it has no letter or digit of any kind */
+} High;
 
-	for (uint32_t i = 0; i < folded->len; i++)
-		covered |= in_grams(engine, to[i]);
-	if (folded->len > 0 && !covered)
-		return false;
-	if (folded->cls & FO_CH_SPACE || !fold_before(set, raw, p, around, &word) ||
-		(folded->len == 0 && word))
-		return true;
-	if (folded->len == 0 && !in_grams(engine, around[2]))
-		return false;
-	memcpy(around + 3, to, folded->len);
-	return !fold_next(set, p + len, raw->body + raw->len, around + 3 + folded->len) ||
-		gram_among(set, engine, around, 3 + folded->len);
+/* The character over 127 that begins at p. */
+static inline High
+high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
+{
+	High		high = {p, p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4, 0, {0}, true};
+	const FoFoldRow *row;
+	int			last;
+
+	if (p[0] < 0xC0 || (size_t) (end - p) < high.len)
+		return (High) {p, 0, 0, {0}, false};
+	for (uint32_t i = 1; i < high.len; i++)
+	{
+		if (!fo_utf8_continues(p[i]))
+			return (High) {p, 0, 0, {0}, false};
+	}
+	if (high.len == 4)
+	{
+		/* U+1F300 to U+1FAFF are emoji, U+1F1E6 to U+1F1FF make flags. */
+		if (p[0] != 0xF0 || p[1] != 0x9F ||
+			!((p[2] >= 0x8C && p[2] < 0xAC) || (p[2] == 0x87 && p[3] >= 0xA6)))
+			return (High) {p, 0, 0, {0}, false};
+		memcpy(high.to, p, 4);
+		high.n = 4;
+		return high;
+	}
+	row = fo_fold_row(rows, p);
+	last = p[high.len - 1] & 0x3F;
+	for (; high.n < 3 && row->bytes[high.n][last] != 0; high.n++)
+		high.to[high.n] = row->bytes[high.n][last];
+	high.quiet = row->quiet >> last & 1;
+	if (high.to[0] == FO_ROW_STOP)
+		high.len = 0;
+	return high;
 }
 
+/* Does no gram have a part of the character, and so none go beyond it? */
+static inline bool
+bars_grams(const FoEngine *engine, const High *high)
+{
+	if (high->len == 0 || high->n == 0)
+		return false;
+	for (uint32_t i = 0; i < high->n; i++)
+	{
+		if (!fo_utf8_continues(high->to[i]) && in_grams(engine, high->to[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes of a gram that can come before or behind one of its bytes. */
+#define AROUND 3
+
 /*
- * Does none of the characters over 127 matter?  *grams is set when grams may
- * begin with one of those that stay as they are; raw->changed gets the bits of
- * the others.
+ * May a gram cover a byte of what the character is folded to, which is ASCII, or
+ * the place where it was?
  */
 static bool
-high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, bool *grams)
+in_gram(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, FoFoldRows *rows,
+		const High *high)
 {
-	bool		tokens = engine->classes[FO_CLASS_TOKEN].npatterns > 0;
-	uint8_t		harmful = FO_CH_JOINS | (tokens ? FO_CH_WORD : 0);
+	uint8_t		around[AROUND + 4 + AROUND + 8] = {0};
+	uint8_t    *to = around + AROUND;
+	const uint8_t *p = high->p;
+	const uint8_t *end = raw->body + raw->len;
+
+	for (int i = 1; i <= AROUND && p - i >= raw->body; i++)
+	{
+		if (p[-i] >= 0x80)
+			return true;
+		to[-i] = fold_byte(set, p[-i]);
+	}
+	memcpy(to, high->to, high->n);
+	to += high->n;
+	p += high->len;
+	/* Two blanks that only this character parts become one. */
+	if (to[-1] == ' ' && p < end && fo_ascii_space(*p))
+		p++;
+	for (int i = 0; i < AROUND && p < end; i++, p++)
+	{
+		if (*p >= 0x80)
+		{
+			High		next = high_at(rows, p, end);
+
+			if (!bars_grams(engine, &next))
+				return true;
+			break;
+		}
+		to[i] = fold_byte(set, *p);
+	}
+	return gram_among(set, engine, around, AROUND + high->n);
+}
+
+/* Is it certain that the character over 127 is no part of a word or a gram, and joins none? */
+static inline bool
+is_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
+			FoFoldRows *rows, const uint8_t *p)
+{
+	High		high = high_at(rows, p, raw->body + raw->len);
+
+	if (high.len == 0)
+		return false;
+	if (high.n > 0)
+		return high.quiet && (bars_grams(engine, &high) ||
+							  (high.to[0] < 0x80 && !in_gram(set, engine, raw, rows, &high)));
+
+	/*
+	 * What is dropped joins what is around it; what is over 127 there joins
+	 * nothing.
+	 */
+	if (p == raw->body || p[-1] >= 0x80)
+		return true;
+	return !fo_ascii_word(p[-1]) &&
+		(!in_grams(engine, fold_byte(set, p[-1])) || !in_gram(set, engine, raw, rows, &high));
+}
+
+/* Is none of the characters over 127 of any account? */
+static bool
+high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
+{
+	FoFoldRows *rows = fo_fold_rows((FoFoldLevel) set->fold);
 
 	if (set->flags & FO_SET_OPAQUE)
 		return false;
-	memset(raw->changed, 0, (raw->len / 64 + 2) * sizeof(uint64_t));
 	for (size_t w = 0; w * 64 < raw->len; w++)
 	{
 		for (uint64_t bits = raw->leads[w]; bits != 0; bits &= bits - 1)
 		{
-			const uint8_t *p = raw->body + w * 64 + __builtin_ctzll(bits);
-			const FoFolded *folded;
-			uint32_t	cp;
-			int			len = fo_utf8_decode(p, raw->body + raw->len, &cp);
-			bool		same;
-
-			if (cp == FO_INVALID_CHAR)
+			if (!is_harmless(set, engine, raw, rows,
+							 raw->body + w * 64 + __builtin_ctzll(bits)))
 				return false;
-			folded = fo_unicode_fold((FoFoldLevel) set->fold, cp);
-			same = !(folded->cls & FO_CH_LONG) && folded->pool == FO_FOLDS_TO_ITSELF;
-			if (!same)
-				raw->changed[w] |= UINT64_C(1) << (p - raw->body) % 64;
-			if (folded->cls & harmful ||
-				(!same && change_matters(set, engine, raw, p, len, folded)))
-				return false;
-			*grams |= in_grams(engine, *p);
 		}
 	}
 	return true;
+}
+
+/* Can the text be taken for ASCII? */
+static bool
+like_ascii(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, uint64_t high)
+{
+	return high == 0 || (high != FO_MANY_HIGH && high_harmless(set, engine, raw));
 }
 
 /*
@@ -384,7 +363,6 @@ bool
 fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 {
 	bool		looked = false;
-	bool		high_grams = false;
 
 	if (raw->kernel->sieve == NULL || !engine->sieved ||
 		(set->flags & FO_SET_COLLAPSE && in_grams(engine, ' ') &&
@@ -396,15 +374,17 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		const FoSieve *sieve = fo_at(set, class->sieve);
 		FoSifted	sifted;
 
-		if (class->npatterns == 0 || (looked && class->high && !high_grams))
+		if (class->npatterns == 0 || (looked && class->high))
 			continue;
+		if (class->sieve == 0)
+			return false;
 		if (c == FO_CLASS_TOKEN)
 			sifted = raw->kernel->sift_words(raw->body, raw->len, sieve, raw->words,
 											 raw->candidates, raw->leads);
 		else
-			sifted = raw->kernel->sieve(raw->body, raw->len, c - FO_CLASS_GRAM1 + 1, sieve,
+			sifted = raw->kernel->sieve(raw->body, raw->len, class->reach, sieve,
 										raw->candidates, raw->leads);
-		if (!looked && sifted.high != 0 && !high_harmless(set, engine, raw, &high_grams))
+		if (!looked && !like_ascii(set, engine, raw, sifted.high))
 			return false;
 		looked = true;
 		if (sifted.candidates != 0 && candidate_known(set, engine, c, raw))

@@ -16,7 +16,7 @@ typedef struct FoRaw
 	uint64_t   *words;
 	uint64_t   *candidates;
 	uint64_t   *leads;
-	uint64_t   *changed;		/* has a word more */
+
 } FoRaw;
 
 extern bool fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw);

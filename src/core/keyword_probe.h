@@ -39,8 +39,8 @@ fo_may_occur(const FoClass *class, const uint64_t *bitmap, uint64_t hash)
 }
 
 /*
- * The bucket of a tag, or FO_NO_BUCKET.  next has the fo_next_bit of the byte
- * behind the gram, or is FO_NEXT_ANY; a bucket none of whose patterns continues
+ * The bucket of a tag, or FO_NO_BUCKET.  next has the fo_gram_next of the
+ * text, or is FO_NEXT_UNKNOWN; a bucket none of whose patterns continues
  * so is not returned.
  */
 static inline uint32_t
@@ -51,7 +51,7 @@ fo_find_bucket(const FoClass *class, const FoSlot *slots, uint32_t tag, uint32_t
 	for (uint32_t slot = fo_slot(class, tag); slots[slot].bucket != 0; slot = (slot + 1) & mask)
 	{
 		if (slots[slot].tag == tag)
-			return slots[slot].bucket & next ? (slots[slot].bucket & FO_BUCKET_NUMBER) - 1
+			return (slots[slot].bucket & next) == next ? (slots[slot].bucket & FO_BUCKET_NUMBER) - 1
 				: FO_NO_BUCKET;
 	}
 	return FO_NO_BUCKET;

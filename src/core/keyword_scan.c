@@ -36,7 +36,8 @@ typedef struct Work
 	const FoSlot *slots;
 	const uint32_t *buckets;
 	const FoField *field;
-	int			c;				/* number of the class, and bytes of its gram */
+	int			c;				/* number of the class */
+	int			sure;			/* bytes that its buckets have in common */
 } Work;
 
 /* Are the bits of a hash set in the bitmap of the class? */
@@ -56,10 +57,10 @@ same_bytes(const Work *work, const FoPattern *pattern, uint32_t at)
 	const FoText *text = work->field->text;
 	const uint8_t *p = text->buf + at;
 
-	if (fo_next_bytes(p + work->c, pattern->len - work->c) != pattern->next ||
+	if (fo_next_bytes(p + work->sure, pattern->len - work->sure) != pattern->next ||
 		pattern->len > text->len - at)
 		return false;
-	return pattern->len <= work->c + 4 ||
+	return pattern->len <= work->sure + 4 ||
 		memcmp(p, fo_at(work->set, pattern->at), pattern->len) == 0;
 }
 
@@ -92,7 +93,7 @@ comes_after(const Work *work, const FoPattern *pattern, uint32_t at)
 	const FoText *text = work->field->text;
 	uint32_t	rest = text->len - at;
 	uint32_t	len = pattern->len < rest ? pattern->len : rest;
-	uint32_t	next = fo_next_bytes(text->buf + at + work->c, pattern->len - work->c);
+	uint32_t	next = fo_next_bytes(text->buf + at + work->sure, pattern->len - work->sure);
 	int			order;
 
 	if (next != pattern->next)
@@ -184,7 +185,7 @@ try_words(const Work *work, uint32_t *starts, const uint32_t *ends, size_t n)
 			__builtin_prefetch(&work->slots[fo_slot(work->class, tags[i])]);
 		for (size_t i = 0; i < passed; i++)
 		{
-			if (try_tag(work, tags[i], FO_NEXT_ANY, starts[base + i]))
+			if (try_tag(work, tags[i], FO_NEXT_UNKNOWN, starts[base + i]))
 				return true;
 		}
 	}
@@ -242,21 +243,17 @@ static bool
 scan_sieved_tokens(const Work *work)
 {
 	const FoField *field = work->field;
-	const uint8_t *buf = field->text->buf;
+	uint32_t	first = field->from / 64;
+	uint32_t   *starts = field->starts;
+	size_t		n = field->kernel->positions(field->candidates + first,
+											 (field->to + 63) / 64 - first, starts);
 
-	for (uint32_t base = field->from; base < field->to; base += 64)
+	for (size_t i = 0; i < n; i++)
 	{
-		for (uint64_t bits = field->candidates[base / 64]; bits != 0; bits &= bits - 1)
-		{
-			uint32_t	at = base + (uint32_t) __builtin_ctzll(bits);
-			uint32_t	len = fo_run_length(field->words, at, field->text->len);
-			uint64_t	hash = fo_token_mix_at(buf + at, len) * work->class->multiplier;
-
-			if (may_occur(work, hash) && try_tag(work, fo_tag(hash), FO_NEXT_ANY, at))
-				return true;
-		}
+		starts[i] += first * 64;
+		field->ends[i] = starts[i] + fo_run_length(field->words, starts[i], field->text->len);
 	}
-	return false;
+	return try_words(work, starts, field->ends, n);
 }
 
 /*
@@ -268,20 +265,20 @@ static uint32_t
 keep_known(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
 {
 	const uint8_t *buf = work->field->text->buf;
-	uint32_t	mask = fo_gram_mask(work->c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	uint32_t	kept = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const uint8_t *p = buf + places[i];
-		uint32_t	tag = fo_load32(p) & mask;
+		uint32_t	tag = fo_gram_tag(work->class, work->c, fo_load64(p) & mask);
 		FoSlot		slot = work->slots[fo_slot(work->class, tag)];
 		uint32_t	other = 0 - (uint32_t) (slot.tag != tag);
-		uint32_t	wanted = fo_next_bit(p[work->c]) | other;
+		uint32_t	wanted = fo_gram_next(work->c, p) & ~other;
 
 		places[kept] = places[i];
 		buckets[kept] = ((slot.bucket & FO_BUCKET_NUMBER) - 1) | other;
-		kept += (slot.bucket & wanted) != 0;
+		kept += (slot.bucket & wanted) == wanted && slot.bucket != 0;
 	}
 	return kept;
 }
@@ -292,8 +289,9 @@ gram_bucket(const Work *work, uint32_t at)
 {
 	const uint8_t *p = work->field->text->buf + at;
 
-	return fo_find_bucket(work->class, work->slots, fo_load32(p) & fo_gram_mask(work->c),
-						  fo_next_bit(p[work->c]));
+	return fo_find_bucket(work->class, work->slots,
+						  fo_gram_tag(work->class, work->c, fo_load64(p) & fo_gram_mask(work->c)),
+						  fo_gram_next(work->c, p));
 }
 
 /*
@@ -318,11 +316,40 @@ keep_likely(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
 		if (bucket == FO_NO_BUCKET)
 			continue;
 		pattern = &work->patterns[work->buckets[bucket]];
-		next = fo_next_bytes(buf + at + work->c, pattern->len - work->c);
+		next = fo_next_bytes(buf + at + work->sure, pattern->len - work->sure);
 		places[kept] = at;
 		buckets[kept] = bucket;
 		kept += (next == pattern->next) |
 			(work->buckets[bucket + 1] - work->buckets[bucket] > 1);
+	}
+	return kept;
+}
+
+/*
+ * Of these, drop those with a bucket of one pattern that ends otherwise than the
+ * text there: what begins alike more often ends differently.
+ */
+static uint32_t
+keep_ending(const Work *work, uint32_t *places, uint32_t *buckets, uint32_t n)
+{
+	const FoText *text = work->field->text;
+	uint32_t	kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const uint32_t *bucket = &work->buckets[buckets[i]];
+		const FoPattern *pattern = &work->patterns[bucket[0]];
+		uint32_t	tail = pattern->len < 8 ? 0 : pattern->len - 8u;
+		uint32_t	head = pattern->len < 8 ? 64 - 8u * pattern->len : 0;
+		bool		inside = pattern->len <= text->len - places[i];
+		const uint8_t *end = text->buf + places[i] + (inside ? tail : 0);
+		uint64_t	differing = fo_load64(end) ^
+			fo_load64((const uint8_t *) fo_at(work->set, pattern->at) + tail);
+		bool		fits = inside & ((differing << head) == 0);
+
+		places[kept] = places[i];
+		buckets[kept] = buckets[i];
+		kept += fits | (bucket[1] - bucket[0] != 1);
 	}
 	return kept;
 }
@@ -335,6 +362,8 @@ try_grams(const Work *work, uint32_t *places, uint32_t n)
 
 	n = keep_known(work, places, buckets, n);
 	n = keep_likely(work, places, buckets, n);
+	if (work->c == FO_CLASS_GRAM6)
+		n = keep_ending(work, places, buckets, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const uint32_t *bucket = &work->buckets[buckets[i]];
@@ -351,7 +380,7 @@ scan_sieved_grams(const Work *work)
 {
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
-	uint32_t	mask = fo_gram_mask(work->c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	uint32_t	first = field->from / 64;
 	uint32_t   *places = field->starts;
 	size_t		n = field->kernel->positions(field->candidates + first,
@@ -363,7 +392,7 @@ scan_sieved_grams(const Work *work)
 		uint32_t	at = places[i] + first * 64;
 
 		places[kept] = at;
-		kept += may_occur(work, (fo_load32(buf + at) & mask) * work->class->multiplier);
+		kept += may_occur(work, (fo_load64(buf + at) & mask) * work->class->multiplier);
 	}
 	return try_grams(work, places, kept);
 }
@@ -372,7 +401,7 @@ scan_sieved_grams(const Work *work)
 static bool
 scan_grams(const Work *work)
 {
-	uint32_t	mask = fo_gram_mask(work->c);
+	uint64_t	mask = fo_gram_mask(work->c);
 	const FoField *field = work->field;
 	const uint8_t *buf = field->text->buf;
 	uint64_t	multiplier = work->class->multiplier;
@@ -386,7 +415,7 @@ scan_grams(const Work *work)
 		for (uint32_t at = base; at < end; at++)
 		{
 			hits[n] = at;
-			n += may_occur(work, (fo_load32(buf + at) & mask) * multiplier);
+			n += may_occur(work, (fo_load64(buf + at) & mask) * multiplier);
 		}
 		if (try_grams(work, hits, n))
 			return true;
@@ -403,8 +432,11 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	const uint64_t *nonword = text->has_nonword ? text->nonword : NULL;
 	bool		sieved = class->sieve != 0 && field->kernel->sieve != NULL;
 	Work		work = {set, fo_at(set, engine->patterns), class,
-		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field, c};
+		fo_at(set, class->bitmap), fo_at(set, class->slots), fo_at(set, class->buckets), field,
+		c, (int) fo_sure_bytes(c)};
 
+	if (class->high && !text->has_high)
+		return false;
 	if (c == FO_CLASS_TOKEN && sieved)
 	{
 		field->kernel->sieve_words(text->buf, text->len, nonword, fo_at(set, class->sieve),
@@ -418,8 +450,8 @@ run_class(const FoKeywordSet *set, const FoEngine *engine, int c, const FoField 
 	}
 	if (!sieved)
 		return scan_grams(&work);
-	field->kernel->sieve(text->buf, text->len, c - FO_CLASS_GRAM1 + 1,
-						 fo_at(set, class->sieve), field->candidates, field->words);
+	field->kernel->sieve(text->buf, text->len, class->reach, fo_at(set, class->sieve),
+						 field->candidates, NULL);
 	return scan_sieved_grams(&work);
 }
 

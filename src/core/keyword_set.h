@@ -43,6 +43,7 @@ enum
 	FO_CLASS_GRAM2,
 	FO_CLASS_GRAM3,
 	FO_CLASS_GRAM4,
+	FO_CLASS_GRAM6,				/* its first 6, the first of them over 127 */
 	FO_CLASSES
 };
 
@@ -80,7 +81,7 @@ typedef struct FoSlot
 {
 	uint32_t	tag;			/* hash of the token, or the bytes of the gram */
 	uint32_t	bucket;			/* low 24 bits: number from 1, 0: free slot;
-								 * high 8: fo_next_bit of what may follow */
+								 * high 8: fo_gram_next of what may follow */
 } FoSlot;
 
 /*
@@ -101,7 +102,8 @@ typedef struct FoClass
 	uint8_t		bitmap_shift;	/* 64 - log2(bits of the bitmap) */
 	uint8_t		slot_shift;		/* 64 - log2(number of slots) */
 	uint8_t		high;			/* 1: all patterns begin with a byte over 191 */
-	uint8_t		unused[5];
+	uint8_t		reach;			/* of grams: bytes that the sieve looks at */
+	uint8_t		unused[4];
 } FoClass;
 
 typedef struct FoEngine
@@ -245,8 +247,30 @@ fo_next_bit(uint8_t byte)
 	return UINT32_C(1) << (24 + byte % 8);
 }
 
-/* All of these bits, and the rest: the number of the bucket. */
+/* Bytes behind a gram of six that fo_gram_next looks at: one character, and all. */
+#define FO_NEXT_CHAR 3
+#define FO_NEXT_BYTES 8
+
+/*
+ * What follows a gram of class c at p, as bits among the high ones of a slot's
+ * bucket, of which a text must have all: by the next byte, or for six bytes by
+ * the next three and by the next eight.
+ */
+static inline uint32_t
+fo_gram_next(int c, const uint8_t *p)
+{
+	uint64_t	next;
+
+	if (c != FO_CLASS_GRAM6)
+		return fo_next_bit(p[c - FO_CLASS_GRAM1 + 1]);
+	next = fo_load64(p + 6);
+	return UINT32_C(1) << (24 + (next * UINT64_C(0x9E3779B97F4A7C15) >> 62)) |
+		UINT32_C(1) << (28 + ((next & 0xFFFFFF) * UINT64_C(0xD6E8FEB86659FD93) >> 62 & 3));
+}
+
+/* In a slot, all of these bits; of a text of which nothing is known, none. */
 #define FO_NEXT_ANY UINT32_C(0xFF000000)
+#define FO_NEXT_UNKNOWN 0
 #define FO_BUCKET_NUMBER UINT32_C(0x00FFFFFF)
 
 /* Slot at which the search for a tag begins. */
@@ -256,12 +280,32 @@ fo_slot(const FoClass *class, uint32_t tag)
 	return (uint32_t) ((tag * class->multiplier) >> class->slot_shift);
 }
 
-/* The bytes of a little-endian word that the class of a gram covers. */
+/* How many bytes the class of a gram covers. */
 static inline uint32_t
+fo_gram_bytes(int class)
+{
+	return class == FO_CLASS_GRAM6 ? 6 : (uint32_t) (class - FO_CLASS_GRAM1) + 1;
+}
+
+/* How many bytes all patterns of a bucket have in common: a tag that is a hash says nothing. */
+static inline uint32_t
+fo_sure_bytes(int class)
+{
+	return class == FO_CLASS_TOKEN || class == FO_CLASS_GRAM6 ? 0 : fo_gram_bytes(class);
+}
+
+/* The bytes of a gram as a mask of a little-endian word of eight bytes. */
+static inline uint64_t
 fo_gram_mask(int class)
 {
-	return class == FO_CLASS_GRAM4 ? UINT32_MAX
-		: (UINT32_C(1) << 8 * (class - FO_CLASS_GRAM1 + 1)) - 1;
+	return ~UINT64_C(0) >> (64 - 8 * fo_gram_bytes(class));
+}
+
+/* Tag of a gram: its bytes, or their hash. */
+static inline uint32_t
+fo_gram_tag(const FoClass *class, int c, uint64_t gram)
+{
+	return c == FO_CLASS_GRAM6 ? fo_tag(gram * class->multiplier) : (uint32_t) gram;
 }
 
 extern uint32_t fo_keyword_unicode(void);

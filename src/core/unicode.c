@@ -366,6 +366,13 @@ fo_unicode_unpaged(uint32_t cp)
 	return &other;
 }
 
+/* A copy of a block for the life of the process. */
+const void *
+fo_unicode_keep(const void *block, size_t size)
+{
+	return memcpy(allocate(size), block, size);
+}
+
 /* The bytes of a form marked FO_CH_LONG; there are folded->len of them. */
 const uint8_t *
 fo_unicode_long(const FoFolded *folded)

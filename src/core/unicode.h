@@ -66,6 +66,7 @@ extern void fo_unicode_init(FoUnicodeAlloc alloc);
 extern const char *fo_unicode_version(void);
 extern const FoFolded *fo_unicode_make_page(FoFoldLevel level, uint32_t page);
 extern const FoFolded *fo_unicode_unpaged(uint32_t cp);
+extern const void *fo_unicode_keep(const void *block, size_t size);
 extern const uint8_t *fo_unicode_long(const FoFolded *folded);
 extern uint32_t fo_unicode_compose(uint32_t before, uint32_t cp);
 extern uint8_t fo_unicode_look_alike(uint32_t cp);

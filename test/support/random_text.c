@@ -44,6 +44,11 @@ static const char *const alphabets[] = {
 	/* ASCII with what is harmless in it, or turns into ASCII */
 	"a b c a b C . _ _ , … “ ” – 👍 ❤\xEF\xB8\x8F ™ \xC2\xA0 \xE2\x80\x8B",
 	"a b k g 1 2 ' . _ _ ½ ① ㎏ ㏂ ﬀ f ﹫ @ ＃ # ’ ‥ . ： \xCC\x81 \xE2\x81\xA0 k",
+	/* ASCII with little else, which need not be folded to be looked through */
+	"a b c a b C d e a b c d . _ _ _ , s . o ' # - a b c d … ’ “ 👍 ❤\xEF\xB8\x8F \xE2\x80\x8B 🇺 é \xC2\xA0 ．",
+	/* words of three bytes a letter, and two: long beginnings alike */
+	"ア ア イ ウ ー カ ガ ド _ 亜 가 나 다 가 나 日 ア イ",
+	"ก ข ค ก ข เ แ ่ ำ _ _ أ ب ت ا ب ж з и ж з a",
 	/* spaced and stretched words, of several scripts */
 	"a a b e . _ . _ - · б б я 我 你 a\xCC\x81 1 2 @ $ \xF0\x9F\x98\x80 🅰 क ก",
 };

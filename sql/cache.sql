@@ -418,7 +418,7 @@ CREATE FUNCTION filteropt.cache_counters() RETURNS TABLE
 	stale bigint, l1_bypassed bigint, puts bigint, deletes bigint, fills bigint, fills_refused bigint,
 	claims bigint, waits bigint, l2_misses bigint, l2_puts bigint, l2_errors bigint,
 	saved_cost_millionths bigint, saved_ms bigint,
-	l1_entries bigint, l1_bytes bigint, l1_evictions bigint
+	l1_entries bigint, l1_bytes bigint, l1_evictions bigint, recent_hits bigint, recent_lookups bigint
 ) LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 10
 	AS 'MODULE_PATHNAME', 'fo_cache_counters';
 COMMENT ON FUNCTION filteropt.cache_counters() IS
@@ -430,13 +430,14 @@ CREATE VIEW filteropt.cache_stat AS
 		CASE WHEN c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses > 0
 			THEN (c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits)::float8
 				/ (c.l1_hits + c.l2_hits + c.l3_hits + c.own_hits + c.misses) END AS hit_ratio,
+		c.recent_hits::float8 / nullif(c.recent_lookups, 0) AS recent_hit_ratio,
 		c.stale, c.l1_bypassed, c.puts, c.deletes, c.fills, c.fills_refused, c.claims, c.waits,
-		c.l1_entries, c.l1_bytes, c.l1_evictions, c.l2_misses, c.l2_errors
+		c.l1_entries, c.l1_bytes, c.l1_evictions, c.l2_misses, c.l2_puts, c.l2_errors
 	FROM filteropt.cache_counters() c
 	LEFT JOIN filteropt.cache_resource r ON r.id = c.resource_id
 	WHERE r.id IS NOT NULL OR c.resource_id = 0;
 COMMENT ON VIEW filteropt.cache_stat IS
-	'what the cache did, by resource: hits by level, misses, stale hits, reads that went past L1 because of their snapshot or a fence, fills and those thrown away because they raced with a change';
+	'what the cache did, by resource: hits by level, misses, stale hits, reads that went past L1 because of their snapshot or a fence, fills and those thrown away because they raced with a change. recent_hit_ratio is that of the last one to two minutes (of the time since someone looked before, if the library is not preloaded)';
 GRANT SELECT ON filteropt.cache_stat TO PUBLIC;
 
 CREATE FUNCTION filteropt.cache_status(OUT l1_place text, OUT l1_size bigint, OUT l1_used bigint,

@@ -123,7 +123,7 @@ fo_api_page(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	SPI_connect();
-	fo_page_request(&request, fcinfo, 0, 1, 2, 4, 5);
+	fo_page_request(&request, fcinfo, 0, 1, 2, 4, 5, true);
 	if (!PG_ARGISNULL(3))
 	{
 		fo_page_cursor_read(&request.source, request.filter, PG_GETARG_TEXT_PP(3), &place);
@@ -180,7 +180,7 @@ fo_api_page_offset(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	SPI_connect();
-	fo_page_request(&request, fcinfo, 0, 1, 3, 4, 5);
+	fo_page_request(&request, fcinfo, 0, 1, 3, 4, 5, true);
 	fo_page_read_offset(&request, offset, &rows);
 	around.has_next = cut(&rows, page_size);
 	if (rows.count > 0)

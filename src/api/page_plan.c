@@ -5,7 +5,8 @@
  * An application asks for few shapes of pages many times.  Each backend keeps the
  * plans of the last statements; PostgreSQL renews a plan by itself when a table,
  * a role or row-level security changes.  A statement that is run rarely is simply
- * prepared again.
+ * prepared again.  While a statement runs, what it calls may ask for pages, too, so
+ * its plan must not be given up meanwhile.
  */
 #include "postgres.h"
 
@@ -23,10 +24,11 @@ typedef struct KeptPlan
 {
 	uint64		hash;
 	char	   *sql;
-	int			nargs;
 	Oid		   *types;
 	SPIPlanPtr	plan;
 	uint64		used;			/* the clock at its last use */
+	int			nargs;
+	int			running;		/* executions that have not ended */
 } KeptPlan;
 
 static KeptPlan kept[KEPT_PLANS];
@@ -86,17 +88,22 @@ forget(KeptPlan *entry)
 		pfree(types);
 }
 
-/* Keep a plan instead of the one that was not used for longest. */
-static void
+/*
+ * Keep a plan instead of the one, among those not running, that was not used for
+ * longest; returns its entry, or NULL if all are running.
+ */
+static KeptPlan *
 keep(SPIPlanPtr plan, uint64 hash, const char *sql, const FoSqlArgs *args)
 {
-	KeptPlan   *entry = &kept[0];
+	KeptPlan   *entry = NULL;
 
-	for (int i = 1; i < KEPT_PLANS; i++)
+	for (int i = 0; i < KEPT_PLANS; i++)
 	{
-		if (kept[i].used < entry->used)
+		if (kept[i].running == 0 && (entry == NULL || kept[i].used < entry->used))
 			entry = &kept[i];
 	}
+	if (entry == NULL)
+		return NULL;
 	forget(entry);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
@@ -106,29 +113,65 @@ keep(SPIPlanPtr plan, uint64 hash, const char *sql, const FoSqlArgs *args)
 	entry->nargs = args->count;
 	entry->hash = hash;
 	entry->plan = plan;
-	entry->used = ++clock_of_use;
+	return entry;
 }
 
-/* The plan of a statement with parameters of these types; SPI must be connected. */
-SPIPlanPtr
-fo_sql_plan(const char *sql, const FoSqlArgs *args)
+/* The entry of a kept plan, or NULL. */
+static KeptPlan *
+find(uint64 hash, const char *sql, const FoSqlArgs *args)
 {
-	size_t		len = strlen(sql);
-	uint64		hash = hash_bytes_extended((const unsigned char *) sql, (int) len, 0);
-	SPIPlanPtr	plan;
-
 	for (int i = 0; i < KEPT_PLANS; i++)
 	{
 		if (is_plan_of(&kept[i], hash, sql, args))
-		{
-			kept[i].used = ++clock_of_use;
-			return kept[i].plan;
-		}
+			return &kept[i];
 	}
-	plan = SPI_prepare(sql, args->count, args->types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (len <= KEPT_LENGTH)
-		keep(plan, hash, sql, args);
-	return plan;
+	return NULL;
+}
+
+/* Run a kept plan. */
+static int
+run_kept(KeptPlan *entry, const FoSqlArgs *args, int limit)
+{
+	volatile int result = 0;
+
+	entry->used = ++clock_of_use;
+	entry->running++;
+	PG_TRY();
+	{
+		result = SPI_execute_plan(entry->plan, args->values, args->nulls, true, limit);
+	}
+	PG_FINALLY();
+	{
+		entry->running--;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * Run a SELECT for at most so many rows (0: all), which are in SPI_tuptable then;
+ * returns their number.  SPI must be connected.
+ */
+uint64
+fo_sql_run(const char *sql, const FoSqlArgs *args, int limit)
+{
+	size_t		len = strlen(sql);
+	uint64		hash = hash_bytes_extended((const unsigned char *) sql, (int) len, 0);
+	KeptPlan   *entry = find(hash, sql, args);
+	SPIPlanPtr	plan = NULL;
+	int			result;
+
+	if (entry == NULL)
+	{
+		plan = SPI_prepare(sql, args->count, args->types);
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		if (len <= KEPT_LENGTH)
+			entry = keep(plan, hash, sql, args);
+	}
+	result = entry != NULL ? run_kept(entry, args, limit) :
+		SPI_execute_plan(plan, args->values, args->nulls, true, limit);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
 }

@@ -18,8 +18,8 @@
 #include "api/page_request.h"
 
 /* The columns of the items: those named, or all; each once. */
-void
-fo_page_fields(FoPageRequest *request, ArrayType *fields)
+static void
+choose_columns(FoPageRequest *request, ArrayType *fields)
 {
 	const FoPageSource *source = &request->source;
 	Datum	   *names;
@@ -99,11 +99,12 @@ fo_page_size_arg(FunctionCallInfo fcinfo, int arg)
 
 /*
  * Resolve the arguments of a call, which stand at the given positions (-1: there
- * is no such argument).  The source stays open until fo_page_source_close().
+ * is no such argument).  A total ordering is one without ties.  The source stays open
+ * until fo_page_source_close().
  */
 void
 fo_page_request(FoPageRequest *request, FunctionCallInfo fcinfo, int source, int order_by,
-				int page_size, int filter, int fields)
+				int page_size, int filter, int fields, bool total)
 {
 	memset(request, 0, sizeof(*request));
 	if (page_size >= 0)
@@ -114,14 +115,14 @@ fo_page_request(FoPageRequest *request, FunctionCallInfo fcinfo, int source, int
 				 errmsg("the source is null")));
 	fo_page_source_open(&request->source, PG_GETARG_OID(source));
 	fo_page_source_order(&request->source,
-						 PG_ARGISNULL(order_by) ? NULL : PG_GETARG_ARRAYTYPE_P(order_by));
+						 PG_ARGISNULL(order_by) ? NULL : PG_GETARG_ARRAYTYPE_P(order_by), total);
 	request->filter = PG_ARGISNULL(filter) ? NULL : PG_GETARG_JSONB_P(filter);
 	initStringInfo(&request->where);
 	fo_page_filter(&request->source, request->filter, &request->args, &request->where);
 	request->filter_args = request->args.count;
 	if (fields < 0)
 		return;
-	fo_page_fields(request, PG_ARGISNULL(fields) ? NULL : PG_GETARG_ARRAYTYPE_P(fields));
+	choose_columns(request, PG_ARGISNULL(fields) ? NULL : PG_GETARG_ARRAYTYPE_P(fields));
 	add_key_columns(request);
 }
 
@@ -176,19 +177,6 @@ fo_page_statements(FoPageRequest *request, const FoPagePlace *place, bool backwa
 	return ranges;
 }
 
-/* Run a statement with the request's parameters; SPI must be connected.  Returns its rows. */
-uint64
-fo_page_run(FoPageRequest *request, const char *sql, int limit)
-{
-	FoSqlArgs  *args = &request->args;
-	int			result = SPI_execute_plan(fo_sql_plan(sql, args), args->values, args->nulls, true,
-										  limit);
-
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
-	return SPI_processed;
-}
-
 /*
  * Read at most "limit" rows that come after a place, or from the beginning if it
  * is NULL.  The rows live until SPI_finish().
@@ -204,7 +192,7 @@ fo_page_read(FoPageRequest *request, const FoPagePlace *place, bool backward, in
 	rows->count = 0;
 	foreach(cell, statements)
 	{
-		uint64		got = fo_page_run(request, lfirst(cell), limit - rows->count);
+		uint64		got = fo_sql_run(lfirst(cell), &request->args, limit - rows->count);
 
 		for (uint64 i = 0; i < got; i++)
 			rows->rows[rows->count++] = SPI_tuptable->vals[i];
@@ -223,7 +211,7 @@ fo_page_read_offset(FoPageRequest *request, int offset, FoPageRows *rows)
 	request->args.count = request->filter_args;
 	sql = psprintf("%s OFFSET $%d", sql,
 				   fo_sql_add_arg(&request->args, INT4OID, Int32GetDatum(offset), false));
-	rows->count = (int) fo_page_run(request, sql, request->page_size + 1);
+	rows->count = (int) fo_sql_run(sql, &request->args, request->page_size + 1);
 	rows->rows = SPI_tuptable->vals;
 	rows->desc = SPI_tuptable->tupdesc;
 }
@@ -237,7 +225,7 @@ fo_page_probe(FoPageRequest *request, const FoPagePlace *place, bool backward)
 
 	foreach(cell, statements)
 	{
-		if (fo_page_run(request, lfirst(cell), 1) > 0)
+		if (fo_sql_run(lfirst(cell), &request->args, 1) > 0)
 			return true;
 	}
 	return false;
@@ -258,6 +246,22 @@ fo_page_place_of(const FoPageRequest *request, const FoPageRows *rows, int row,
 										&place->nulls[i]);
 }
 
+/* Push a row, the columns of an item first, as an object. */
+void
+fo_page_push_row(FoPageRequest *request, JsonbParseState **state, const Datum *values,
+				 const bool *nulls)
+{
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < request->nfields; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(request->source.desc, request->columns[i] - 1);
+
+		fo_json_push_key(state, NameStr(att->attname));
+		fo_json_push(state, WJB_VALUE, &request->json[i], values[i], nulls[i]);
+	}
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
 /* Push the rows as an array of objects, last row first if they were read backward. */
 void
 fo_page_push_items(FoPageRequest *request, JsonbParseState **state, const FoPageRows *rows,
@@ -273,15 +277,7 @@ fo_page_push_items(FoPageRequest *request, JsonbParseState **state, const FoPage
 		CHECK_FOR_INTERRUPTS();
 		heap_deform_tuple(rows->rows[reverse ? rows->count - 1 - i : i], rows->desc, values,
 						  nulls);
-		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		for (int j = 0; j < request->nfields; j++)
-		{
-			Form_pg_attribute att = TupleDescAttr(request->source.desc, request->columns[j] - 1);
-
-			fo_json_push_key(state, NameStr(att->attname));
-			fo_json_push(state, WJB_VALUE, &request->json[j], values[j], nulls[j]);
-		}
-		(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+		fo_page_push_row(request, state, values, nulls);
 	}
 	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }

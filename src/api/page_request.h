@@ -38,9 +38,8 @@ typedef struct FoPageRows
 } FoPageRows;
 
 extern void fo_page_request(FoPageRequest *request, FunctionCallInfo fcinfo, int source,
-							int order_by, int page_size, int filter, int fields);
+							int order_by, int page_size, int filter, int fields, bool total);
 extern int	fo_page_size_arg(FunctionCallInfo fcinfo, int arg);
-extern void fo_page_fields(FoPageRequest *request, ArrayType *fields);
 extern List *fo_page_statements(FoPageRequest *request, const FoPagePlace *place, bool backward,
 								int limit, bool values);
 extern char *fo_page_statement(FoPageRequest *request, const char *range, bool backward,
@@ -48,10 +47,11 @@ extern char *fo_page_statement(FoPageRequest *request, const char *range, bool b
 extern void fo_page_read(FoPageRequest *request, const FoPagePlace *place, bool backward,
 						 int limit, FoPageRows *rows);
 extern void fo_page_read_offset(FoPageRequest *request, int offset, FoPageRows *rows);
-extern uint64 fo_page_run(FoPageRequest *request, const char *sql, int limit);
 extern bool fo_page_probe(FoPageRequest *request, const FoPagePlace *place, bool backward);
 extern void fo_page_place_of(const FoPageRequest *request, const FoPageRows *rows, int row,
 							 FoPagePlace *place);
+extern void fo_page_push_row(FoPageRequest *request, JsonbParseState **state, const Datum *values,
+							 const bool *nulls);
 extern void fo_page_push_items(FoPageRequest *request, JsonbParseState **state,
 							   const FoPageRows *rows, bool reverse);
 

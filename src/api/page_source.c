@@ -349,9 +349,9 @@ find_tie_breaker(const FoPageSource *source, List **columns)
 	return best < INT_MAX;
 }
 
-/* Make the ordering unique. */
+/* Make the ordering unique; if that cannot be, it is an error when it is to be total. */
 static void
-break_ties(FoPageSource *source)
+break_ties(FoPageSource *source, bool total)
 {
 	bool		children = source->relation->rd_rel->relkind == RELKIND_RELATION &&
 		has_subclass(RelationGetRelid(source->relation)) &&
@@ -360,7 +360,7 @@ break_ties(FoPageSource *source)
 	List	   *columns = NIL;
 	ListCell   *cell;
 
-	if (children || !find_tie_breaker(source, &columns))
+	if ((children || !find_tie_breaker(source, &columns)) && total)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("%s has no key that breaks ties in the ordering", source->name),
@@ -372,9 +372,12 @@ break_ties(FoPageSource *source)
 		add_key(source, (AttrNumber) lfirst_int(cell), descending, descending);
 }
 
-/* Resolve order_by, which may be NULL for the order of the key alone. */
+/*
+ * Resolve order_by, which may be NULL for the order of the key alone.  A total
+ * ordering lets no rows tie.
+ */
 void
-fo_page_source_order(FoPageSource *source, ArrayType *order_by)
+fo_page_source_order(FoPageSource *source, ArrayType *order_by, bool total)
 {
 	bool		unique = false;
 	Datum	   *entries = NULL;
@@ -397,5 +400,5 @@ fo_page_source_order(FoPageSource *source, ArrayType *order_by)
 		unique = add_term(source, TextDatumGetCString(entries[i]));
 	}
 	if (!unique)
-		break_ties(source);
+		break_ties(source, total);
 }

@@ -33,7 +33,7 @@ typedef struct FoPageSource
 } FoPageSource;
 
 extern void fo_page_source_open(FoPageSource *source, Oid relid);
-extern void fo_page_source_order(FoPageSource *source, ArrayType *order_by);
+extern void fo_page_source_order(FoPageSource *source, ArrayType *order_by, bool total);
 extern void fo_page_source_close(FoPageSource *source);
 extern AttrNumber fo_page_find_column(const FoPageSource *source, const char *name);
 extern AttrNumber fo_page_column(const FoPageSource *source, const char *name);

@@ -33,7 +33,7 @@ typedef struct FoPagePlace
 } FoPagePlace;
 
 extern int	fo_sql_add_arg(FoSqlArgs *args, Oid type, Datum value, bool isnull);
-extern SPIPlanPtr fo_sql_plan(const char *sql, const FoSqlArgs *args);
+extern uint64 fo_sql_run(const char *sql, const FoSqlArgs *args, int limit);
 
 extern void fo_page_filter(const FoPageSource *source, Jsonb *filter, FoSqlArgs *args,
 						   StringInfo where);

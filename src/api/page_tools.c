@@ -87,7 +87,7 @@ fo_api_page_cursor(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("a value of type %s is no row", format_type_be(type)),
 				 errhint("Pass the alias of the table in FROM.")));
-	fo_page_request(&request, fcinfo, 0, 1, -1, 3, -1);
+	fo_page_request(&request, fcinfo, 0, 1, -1, 3, -1, true);
 	place_of_row(&request.source, PG_GETARG_HEAPTUPLEHEADER(2), &place);
 	cursor = fo_page_cursor_write(&request.source, request.filter, &place);
 	fo_page_source_close(&request.source);
@@ -146,7 +146,7 @@ fo_api_page_condition(PG_FUNCTION_ARGS)
 	FoPagePlace place;
 	char	   *condition = "true";
 
-	fo_page_request(&request, fcinfo, 0, 1, -1, 3, -1);
+	fo_page_request(&request, fcinfo, 0, 1, -1, 3, -1, true);
 	request.source.alias = PG_ARGISNULL(5) ? request.source.name :
 		quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(5)));
 	if (!PG_ARGISNULL(2))
@@ -201,7 +201,7 @@ fo_api_page_explain(PG_FUNCTION_ARGS)
 
 	fo_begin_rows(fcinfo);
 	SPI_connect();
-	fo_page_request(&request, fcinfo, 0, 1, 2, 4, 5);
+	fo_page_request(&request, fcinfo, 0, 1, 2, 4, 5, true);
 	if (!PG_ARGISNULL(3))
 	{
 		fo_page_cursor_read(&request.source, request.filter, PG_GETARG_TEXT_PP(3), &place);
@@ -213,7 +213,7 @@ fo_api_page_explain(PG_FUNCTION_ARGS)
 	{
 		explain(rsinfo, ++step, lfirst(cell), &request.args, analyze);
 		if (analyze)
-			left -= fo_page_run(&request, lfirst(cell), (int) left);
+			left -= fo_sql_run(lfirst(cell), &request.args, (int) left);
 		if (left == 0)
 			break;
 	}

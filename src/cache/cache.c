@@ -26,6 +26,35 @@ int			fo_cache_redis_connect_ms = 50;
 int			fo_cache_redis_command_ms = 50;
 int			fo_cache_redis_breaker_ms = 1000;
 
+/*
+ * Check the address of Redis.  hiredis 0.14 knows no TLS, and what asks for it must not
+ * be served in clear.
+ */
+static bool
+check_redis(char **value, void **extra, GucSource source)
+{
+	const char *colon = strrchr(*value, ':');
+	char	   *end = NULL;
+
+	if (strncmp(*value, "rediss:", 7) == 0)
+	{
+		GUC_check_errdetail("TLS to Redis is not supported.");
+		GUC_check_errhint("Use a unix socket, or a local TLS tunnel.");
+		return false;
+	}
+	if (**value == '\0' || **value == '/')
+		return true;
+	if (colon != NULL && colon > *value)
+	{
+		long		port = strtol(colon + 1, &end, 10);
+
+		if (end > colon + 1 && *end == '\0' && port > 0 && port < 65536)
+			return true;
+	}
+	GUC_check_errhint("Write host:port, or the path of a unix socket.");
+	return false;
+}
+
 /* The settings of level 1. */
 static void
 define_l1_settings(void)
@@ -47,8 +76,8 @@ define_redis_settings(void)
 	DefineCustomStringVariable("filteropt.cache_redis",
 							   "Address of Redis: host:port, or the path of a unix socket.",
 							   "Empty: level L2 is not used.",
-							   &fo_cache_redis, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL,
-							   NULL);
+							   &fo_cache_redis, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_redis,
+							   NULL, NULL);
 	DefineCustomStringVariable("filteropt.cache_redis_user",
 							   "User name for Redis; empty means its default user.",
 							   NULL, &fo_cache_redis_user, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,

@@ -18,9 +18,10 @@
 void
 fo_query_args(FunctionCallInfo fcinfo, int first, FoQueryArgs *args)
 {
-	bool	   *nulls;
+	bool	   *nulls = NULL;
 
-	args->n = extract_variadic_args(fcinfo, first, true, &args->values, &args->types, &nulls);
+	args->n = PG_NARGS() <= first ? 0
+		: extract_variadic_args(fcinfo, first, true, &args->values, &args->types, &nulls);
 	if (args->n < 0)
 		args->n = 0;
 	args->nulls = palloc(args->n + 1);

@@ -478,6 +478,15 @@ prepare_commit(void)
 	MemoryContextSwitchTo(old);
 }
 
+/* Count the values that Redis got. */
+static void
+count_redis_puts(void)
+{
+	for (int i = 0; i < nchanges; i++)
+		if (changes[i]->redis != NULL && changes[i]->redis->record != NULL)
+			fo_cache_count(&changes[i]->resource, FO_COUNT_L2_PUTS);
+}
+
 /* After the commit, which nobody has been told of: no errors may be raised here. */
 static void
 publish(void)
@@ -498,7 +507,8 @@ publish(void)
 	{
 		if (TransactionIdIsValid(xid))
 			XLogFlush(XactLastCommitEnd);
-		fo_redis_publish(redis_changes, nredis);
+		if (fo_redis_publish(redis_changes, nredis))
+			count_redis_puts();
 	}
 	for (int i = 0; i < nchanges; i++)
 		fo_claim_done(&changes[i]->key);
@@ -507,6 +517,11 @@ publish(void)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	if (likely(nchanges == 0 && !fo_fence_any()))
+	{
+		end_list();
+		return;
+	}
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -523,12 +538,11 @@ at_transaction_end(XactEvent event, void *arg)
 			end_list();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (fo_fence_any())
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot PREPARE a transaction that has changed the filteropt "
-								"cache"),
-						 errhint("Change the cache before or after the prepared transaction.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed the filteropt "
+							"cache"),
+					 errhint("Change the cache before or after the prepared transaction.")));
 			break;
 		default:
 			break;

@@ -135,14 +135,13 @@ raise_xid(FoCacheCell *cell, TransactionId xid)
 void
 fo_fence_publish(TransactionId xid)
 {
-	FoCacheShared *shared = fo_cache_shared();
 	HASH_SEQ_STATUS scan;
 	Mark	   *mark;
 	uint64		clock;
 
-	if (marks == NULL || shared == NULL)
+	if (marks == NULL)
 		return;
-	clock = pg_atomic_add_fetch_u64(&shared->clock, 1);
+	clock = pg_atomic_add_fetch_u64(&fo_cache_shared()->clock, 1);
 	hash_seq_init(&scan, marks);
 	while ((mark = hash_seq_search(&scan)) != NULL)
 	{

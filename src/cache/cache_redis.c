@@ -39,7 +39,6 @@
 #include "utils/timestamp.h"
 
 #define FENCE_MS		3600000
-#define TOMBSTONE_MS	600000
 
 /* Name of this database, which names in Redis contain. */
 static const char *
@@ -90,7 +89,7 @@ write_record(const FoRecord *record, char **to, int *len)
 	fo_record_write(record, *to);
 }
 
-/* A number that no other fence or lease has. */
+/* A number that no other fence has. */
 static uint64
 new_nonce(void)
 {
@@ -156,7 +155,7 @@ fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *c
 		record.flags |= FO_RECORD_NEGATIVE;
 	else
 		pack_value(&record, item->value);
-	change->keep_ms = Max(keep / 1000, 1);
+	change->keep_ms = Max(keep / 1000, fo_cache_redis_shared ? FO_REDIS_TRACE_MS : 1);
 	write_record(&record, &change->record, &change->record_len);
 }
 
@@ -411,12 +410,12 @@ send_publish(const FoRedisChange *change)
 	bool		value = change->record != NULL;
 	const char *argv[] = {change->full_name, fence_record,
 		value ? change->record : tombstone_record, keep, tombstone_record,
-		CppAsString2(TOMBSTONE_MS)};
+		CppAsString2(FO_REDIS_TRACE_MS)};
 	size_t		len[] = {change->full_len, fence_len, value ? change->record_len
-		: tombstone_len, 0, tombstone_len, strlen(CppAsString2(TOMBSTONE_MS))};
+		: tombstone_len, 0, tombstone_len, strlen(CppAsString2(FO_REDIS_TRACE_MS))};
 
 	len[3] = snprintf(keep, sizeof(keep), INT64_FORMAT,
-					  value ? change->keep_ms : (int64) TOMBSTONE_MS);
+					  value ? change->keep_ms : (int64) FO_REDIS_TRACE_MS);
 	fo_redis_script(FO_SCRIPT_PUBLISH, 6, argv, len);
 }
 
@@ -459,7 +458,7 @@ fo_redis_kill(FoRedisChange *changes, int n)
 
 		initStringInfo(&name);
 		full_name(&name, changes[i].name, changes[i].name_len);
-		send_set(name.data, name.len, record, record_len, TOMBSTONE_MS);
+		send_set(name.data, name.len, record, record_len, FO_REDIS_TRACE_MS);
 	}
 	return collect(n);
 }

@@ -10,6 +10,9 @@
 /* Longer keys are not kept in Redis. */
 #define FO_REDIS_MAX_KEY	8192
 
+/* So long a change leaves its trace in Redis, for servers that were not listening. */
+#define FO_REDIS_TRACE_MS	600000
+
 /* A committed or about to be committed change of a key that Redis may hold. */
 typedef struct FoRedisChange
 {

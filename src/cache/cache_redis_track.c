@@ -9,8 +9,10 @@
  * memory and from the table here.
  *
  * Once a second the worker changes a key itself and expects to be told: a connection that
- * died silently, or was killed, is noticed so.  When one is lost, what was missed is unknown:
- * with the next one, all values here of resources that use Redis are dropped.
+ * died silently, or was killed, is noticed so.  When it listens again, it drops level 1 and
+ * compares the table with Redis, where the traces of changes (values, tombstones) stay for
+ * longer than its own key does.  If that key is gone, it was deaf for too long, or Redis
+ * was restarted: then the table's values of resources that use Redis are dropped as well.
  */
 #include "postgres.h"
 
@@ -19,7 +21,7 @@
 #include "base/compat.h"
 #include "cache/cache_redis.h"
 #include "cache/cache_redis_conn.h"
-#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "core/cache_record.h"
 #include "executor/spi.h"
@@ -35,11 +37,13 @@
 #define MAX_BATCH		256		/* names that are looked at together */
 #define RETRY_MS		1000
 #define PROBE_EVERY_MS	1000
+#define PROBE_KEEP_MS	300000	/* must be less than FO_REDIS_TRACE_MS */
 
 static redisContext *listener = NULL;	/* subscribed */
 static redisContext *asker = NULL;
 static char run_id[9];
 static char *name_prefix = NULL;
+static char *probe_name = NULL;
 static TimestampTz next_try = 0;
 static TimestampTz last_probe = 0;
 static bool unheard = false;	/* of our own change */
@@ -140,13 +144,10 @@ subscribe(redisContext *redis)
 	return good;
 }
 
-/* Drop all values here that other servers may have changed unheard. */
+/* Drop the values in shared memory that other servers may have changed unheard. */
 static void
-drop_everything(void)
+drop_level_1(void)
 {
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
 	SPI_execute("SELECT name FROM filteropt.cache_resource WHERE 'L2' = ANY (levels)", true, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -156,46 +157,22 @@ drop_everything(void)
 		if (resource != NULL)
 			fo_fence_mark(&fo_resource_slot(resource)->data);
 	}
-	SPI_execute("DELETE FROM filteropt.cache_entry e USING filteropt.cache_resource r"
-				" WHERE r.id = e.resource AND 'L2' = ANY (r.levels)", false, 0);
+}
+
+/* Drop all values here that other servers may have changed unheard; or only level 1. */
+static void
+drop_unheard(bool table_too)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	drop_level_1();
+	if (table_too)
+		SPI_execute("DELETE FROM filteropt.cache_entry e USING filteropt.cache_resource r"
+					" WHERE r.id = e.resource AND 'L2' = ANY (r.levels)", false, 0);
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-}
-
-/* Begin to listen; true if it worked. */
-static bool
-start_tracking(void)
-{
-	long long	client;
-	char	   *database;
-
-	listener = connect_tracked();
-	asker = listener != NULL ? connect_tracked() : NULL;
-	if (asker == NULL)
-	{
-		stop_tracking();
-		return false;
-	}
-	StartTransactionCommand();
-	database = get_database_name(MyDatabaseId);
-	if (name_prefix != NULL)
-		pfree(name_prefix);
-	name_prefix = MemoryContextStrdup(TopMemoryContext,
-									  psprintf("%s%s:%s:", fo_cache_redis_prefix, run_id,
-											   database));
-	CommitTransactionCommand();
-	client = client_id(listener);
-	if (client < 0 || !subscribe(listener) || !redirect_to(client))
-	{
-		stop_tracking();
-		return false;
-	}
-	/* from now on nothing is missed; what was before is unknown */
-	drop_everything();
-	unheard = false;
-	pg_atomic_write_u32(&fo_cache_shared()->breaker.tracking, 1);
-	return true;
 }
 
 /* The bytes up to the next colon of a name; NULL if there is none. */
@@ -264,23 +241,20 @@ drop_key(Changed *changed)
 	fo_change_delete(&key);
 }
 
-/* Look at changed names together, and drop those that others have changed. */
+/* Look at names together, and drop those that others have changed. */
 static bool
-handle_names(redisReply **names, size_t n)
+look_at_names(const char **names, const size_t *lens, int n)
 {
 	const char *argv[MAX_BATCH + 1] = {"MGET"};
 	size_t		len[MAX_BATCH + 1] = {4};
 	redisReply *reply;
 
-	for (size_t i = 0; i < n; i++)
-	{
-		if (names[i]->type != REDIS_REPLY_STRING)
-			return false;
-		argv[i + 1] = names[i]->str;
-		len[i + 1] = names[i]->len;
-	}
+	if (n == 0)
+		return true;
+	memcpy(argv + 1, names, sizeof(char *) * n);
+	memcpy(len + 1, lens, sizeof(size_t) * n);
 	reply = ask(asker, n + 1, argv, len);
-	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != n)
+	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t) n)
 	{
 		if (reply != NULL)
 			freeReplyObject(reply);
@@ -288,16 +262,197 @@ handle_names(redisReply **names, size_t n)
 	}
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 	{
 		Changed		changed;
 
-		if (!is_ours(reply->element[i]) && parse_name(names[i]->str, names[i]->len, &changed))
+		if (!is_ours(reply->element[i]) && parse_name(names[i], lens[i], &changed))
 			drop_key(&changed);
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	freeReplyObject(reply);
+	return true;
+}
+
+/* The same for names in a message. */
+static bool
+handle_names(redisReply **names, size_t n)
+{
+	const char *bytes[MAX_BATCH];
+	size_t		len[MAX_BATCH];
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (names[i]->type != REDIS_REPLY_STRING)
+			return false;
+		bytes[i] = names[i]->str;
+		len[i] = names[i]->len;
+	}
+	return look_at_names(bytes, len, n);
+}
+
+/*
+ * Read the names of some rows of the table, in the order of their digests, from the one
+ * after *digest on, which is moved.  The names are allocated in `context`.
+ */
+static int
+next_names(MemoryContext context, bytea **digest, const char **names, size_t *lens)
+{
+	Oid			types[] = {BYTEAOID, INT4OID};
+	Datum		values[] = {PointerGetDatum(*digest), Int32GetDatum(FO_REDIS_MAX_KEY)};
+	int			n;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	SPI_execute_with_args("SELECT e.digest, concat_ws(':', r.name, r.version,"
+						  " coalesce(a.rolname, ''), e.key)"
+						  " FROM filteropt.cache_entry e"
+						  " JOIN filteropt.cache_resource r"
+						  "  ON r.id = e.resource AND r.version = e.version"
+						  " LEFT JOIN pg_catalog.pg_authid a ON a.oid = e.role"
+						  " WHERE e.digest > $1 AND 'L2' = ANY (r.levels)"
+						  " AND octet_length(e.key) <= $2"
+						  " ORDER BY e.digest LIMIT " CppAsString2(MAX_BATCH),
+						  2, types, values, NULL, true, 0);
+	n = SPI_processed;
+	for (int i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		char	   *rest = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		bool		isnull;
+
+		names[i] = psprintf("%s%s", name_prefix, rest);
+		lens[i] = strlen(names[i]);
+		if (i == n - 1)
+			*digest = DatumGetByteaPCopy(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return n;
+}
+
+/* Drop from the table what other servers have changed while we did not listen. */
+static bool
+compare_table(void)
+{
+	MemoryContext work[2];
+	bytea	   *digest;
+	int			turn = 0;
+	int			n = MAX_BATCH;
+	bool		good = true;
+
+	/* the digest that a batch ends with is needed for the next one */
+	for (int i = 0; i < 2; i++)
+		work[i] = AllocSetContextCreate(TopMemoryContext, "filteropt compared names",
+										ALLOCSET_DEFAULT_SIZES);
+	digest = MemoryContextAllocZero(work[1], VARHDRSZ);
+	SET_VARSIZE(digest, VARHDRSZ);
+	while (good && n == MAX_BATCH)
+	{
+		const char *names[MAX_BATCH];
+		size_t		lens[MAX_BATCH];
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(work[turn]);
+		n = next_names(work[turn], &digest, names, lens);
+		good = look_at_names(names, lens, n);
+		turn = 1 - turn;
+	}
+	MemoryContextDelete(work[0]);
+	MemoryContextDelete(work[1]);
+	return good;
+}
+
+/* Did we, or a former worker of this server, listen to this Redis a short while ago? */
+static bool
+was_listening(void)
+{
+	const char *argv[] = {"EXISTS", probe_name};
+	size_t		len[] = {6, strlen(probe_name)};
+	redisReply *reply = ask(asker, 2, argv, len);
+	bool		there = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return there;
+}
+
+/* Change a key ourselves; false if the last such change was not heard of. */
+static bool
+probe(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	const char *argv[5] = {"SET", probe_name, "", "PX", CppAsString2(PROBE_KEEP_MS)};
+	size_t		len[5] = {3, strlen(probe_name), 0, 2, strlen(CppAsString2(PROBE_KEEP_MS))};
+	redisReply *reply;
+	bool		good;
+
+	if (now >= last_probe && now - last_probe < PROBE_EVERY_MS * INT64CONST(1000))
+		return true;
+	if (unheard)
+		return false;
+	unheard = true;
+	last_probe = now;
+	reply = ask(asker, 5, argv, len);
+	good = reply != NULL;
+	/* a full Redis takes no changes, so there is nothing to be told of */
+	if (good && reply->type == REDIS_REPLY_ERROR)
+		unheard = false;
+	if (good)
+		freeReplyObject(reply);
+	return good;
+}
+
+/* Begin to listen; true if it worked. */
+static bool
+start_tracking(void)
+{
+	long long	client;
+	char	   *database;
+	bool		recent;
+
+	listener = connect_tracked();
+	asker = listener != NULL ? connect_tracked() : NULL;
+	if (asker == NULL)
+	{
+		stop_tracking();
+		return false;
+	}
+	StartTransactionCommand();
+	database = get_database_name(MyDatabaseId);
+	if (name_prefix != NULL)
+		pfree(name_prefix);
+	name_prefix = MemoryContextStrdup(TopMemoryContext,
+									  psprintf("%s%s:%s:", fo_cache_redis_prefix, run_id,
+											   database));
+	if (probe_name != NULL)
+		pfree(probe_name);
+	probe_name = MemoryContextStrdup(TopMemoryContext,
+									 psprintf("%s@probe" UINT64_FORMAT "/%u", name_prefix,
+											  GetSystemIdentifier(), fo_timeline()));
+	CommitTransactionCommand();
+	client = client_id(listener);
+	if (client < 0 || !subscribe(listener) || !redirect_to(client))
+	{
+		stop_tracking();
+		return false;
+	}
+	/* from now on nothing is missed */
+	recent = was_listening();
+	drop_unheard(!recent);
+	unheard = false;
+	last_probe = 0;
+	if ((recent && !compare_table()) || !probe())
+	{
+		stop_tracking();
+		return false;
+	}
+	pg_atomic_write_u32(&fo_cache_shared()->breaker.tracking, 1);
 	return true;
 }
 
@@ -341,34 +496,6 @@ receive(void)
 	return false;
 }
 
-/* Change a key ourselves; false if the last such change was not heard of. */
-static bool
-probe(void)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	char	   *name;
-	const char *argv[5] = {"SET", NULL, "", "PX", "10000"};
-	size_t		len[5] = {3, 0, 0, 2, 5};
-	redisReply *reply;
-	bool		good;
-
-	if (now >= last_probe && now - last_probe < PROBE_EVERY_MS * INT64CONST(1000))
-		return true;
-	if (unheard)
-		return false;
-	name = psprintf("%s@probe", name_prefix);
-	argv[1] = name;
-	len[1] = strlen(name);
-	unheard = true;
-	last_probe = now;
-	reply = ask(asker, 5, argv, len);
-	good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
-	if (reply != NULL)
-		freeReplyObject(reply);
-	pfree(name);
-	return good;
-}
-
 /* Wait up to so long, listening to other servers if that is wanted and possible. */
 void
 fo_redis_track(int timeout_ms)
@@ -381,8 +508,6 @@ fo_redis_track(int timeout_ms)
 		stop_tracking();
 	if (listener == NULL && wanted && GetCurrentTimestamp() >= next_try)
 		(void) start_tracking();
-	if (listener != NULL && !probe())
-		stop_tracking();
 	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
 							   (listener ? WL_SOCKET_READABLE : 0),
 							   listener ? listener->fd : PGINVALID_SOCKET, timeout_ms,
@@ -390,5 +515,8 @@ fo_redis_track(int timeout_ms)
 	if (events & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	if (listener != NULL && (events & WL_SOCKET_READABLE) && !receive())
+		stop_tracking();
+	/* after what has arrived was read */
+	if (listener != NULL && !probe())
 		stop_tracking();
 }

@@ -49,7 +49,8 @@ shared_init(void *memory, Size size)
 	LWLockInitialize(&shared->claim_lock, tranche);
 	LWLockInitialize(&shared->slot_lock, tranche);
 	pg_atomic_init_u64(&shared->clock, 1);
-	pg_atomic_init_u64(&shared->reset_at, (uint64) GetCurrentTimestamp());
+	shared->window_start = GetCurrentTimestamp();
+	pg_atomic_init_u64(&shared->reset_at, (uint64) shared->window_start);
 	if (!pg_strong_random(&shared->seed, sizeof(shared->seed)) ||
 		!pg_strong_random(&shared->server_id, sizeof(shared->server_id)))
 		elog(ERROR, "no random numbers to be had");
@@ -166,6 +167,54 @@ fo_cache_counted(int slot, FoCacheCounter counter)
 	return sum;
 }
 
+/* Hits and look-ups of a resource so far. */
+static void
+count_lookups(int slot, uint64 *hits, uint64 *lookups)
+{
+	*hits = fo_cache_counted(slot, FO_COUNT_L1_HITS) + fo_cache_counted(slot, FO_COUNT_L2_HITS) +
+		fo_cache_counted(slot, FO_COUNT_L3_HITS) + fo_cache_counted(slot, FO_COUNT_OWN_HITS);
+	*lookups = *hits + fo_cache_counted(slot, FO_COUNT_MISSES);
+}
+
+/* Begin a new window if the present one is over; called by whoever looks, and the worker. */
+void
+fo_cache_roll_windows(void)
+{
+	FoCacheShared *shared = fo_cache_shared();
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (shared == NULL)
+		return;
+	LWLockAcquire(&shared->slot_lock, LW_EXCLUSIVE);
+	if (now < shared->window_start || now - shared->window_start >= FO_WINDOW_US)
+	{
+		shared->window_start = now;
+		for (int i = 0; i < FO_RESOURCE_SLOTS; i++)
+		{
+			FoCacheWindow *window = &shared->window[i];
+
+			window->hits[1] = window->hits[0];
+			window->lookups[1] = window->lookups[0];
+			count_lookups(i, &window->hits[0], &window->lookups[0]);
+		}
+	}
+	LWLockRelease(&shared->slot_lock);
+}
+
+/* Hits and look-ups in this window and the one before. */
+void
+fo_cache_recent(int slot, uint64 *hits, uint64 *lookups)
+{
+	FoCacheWindow window;
+
+	LWLockAcquire(&fo_cache_shared()->slot_lock, LW_SHARED);
+	window = fo_cache_shared()->window[slot];
+	LWLockRelease(&fo_cache_shared()->slot_lock);
+	count_lookups(slot, hits, lookups);
+	*hits -= Min(*hits, window.hits[1]);
+	*lookups -= Min(*lookups, window.lookups[1]);
+}
+
 /* Set all counters of this database to zero. */
 void
 fo_cache_reset_counters(void)
@@ -179,6 +228,7 @@ fo_cache_reset_counters(void)
 		for (int s = 0; s < FO_STAT_STRIPES; s++)
 			for (int c = 0; c < FO_COUNTERS; c++)
 				pg_atomic_write_u64(&shared->counters[s][i].count[c], 0);
+		shared->window[i] = (FoCacheWindow) {{0, 0}, {0, 0}};
 	}
 	if (shared != NULL)
 		pg_atomic_write_u64(&shared->reset_at, (uint64) GetCurrentTimestamp());

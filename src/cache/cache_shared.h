@@ -18,6 +18,7 @@
 											 * overflow */
 #define FO_STAT_STRIPES		16
 #define FO_CLAIMS			1024
+#define FO_WINDOW_US		(60 * USECS_PER_SEC)	/* of the recent hit ratio */
 
 /*
  * A fence cell: bits 0-19 count transactions with uncommitted changes of keys that
@@ -62,6 +63,13 @@ typedef struct FoCacheCounters
 	pg_atomic_uint64 count[FO_COUNTERS];
 } FoCacheCounters;
 
+/* What a resource had counted when this window and the one before began. */
+typedef struct FoCacheWindow
+{
+	uint64		hits[2];
+	uint64		lookups[2];
+} FoCacheWindow;
+
 /* A resource of some database.  Its config and data are fenced like keys. */
 typedef struct FoCacheSlot
 {
@@ -105,6 +113,8 @@ typedef struct FoCacheShared
 	FoCacheSeed seed;
 	uint64		server_id;		/* of this run of the server, for Redis */
 	FoCacheBreaker breaker;
+	TimestampTz window_start;	/* under slot_lock, like the windows */
+	FoCacheWindow window[FO_RESOURCE_SLOTS];
 	FoCacheSlot slot[FO_RESOURCE_SLOTS];
 	FoCacheClaim claim[FO_CLAIMS];
 	FoCacheCell cell[FO_FENCE_CELLS];
@@ -122,6 +132,8 @@ extern int	fo_cache_slot(int32 resource);
 extern void fo_cache_count_slow(int slot, FoCacheCounter counter, uint64 n);
 extern uint64 fo_cache_counted(int slot, FoCacheCounter counter);
 extern void fo_cache_reset_counters(void);
+extern void fo_cache_roll_windows(void);
+extern void fo_cache_recent(int slot, uint64 *hits, uint64 *lookups);
 
 /* The shared state, or NULL when there is none to be had. */
 static inline FoCacheShared *

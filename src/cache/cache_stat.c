@@ -16,7 +16,10 @@
 
 PG_FUNCTION_INFO_V1(fo_cache_counters);
 
-/* cache_counters() returns setof (resource id, counters..., L1 entries, bytes, evictions) */
+/*
+ * cache_counters() returns setof (resource id, counters..., L1 entries, bytes,
+ * evictions, recent hits, look-ups)
+ */
 Datum
 fo_cache_counters(PG_FUNCTION_ARGS)
 {
@@ -25,13 +28,16 @@ fo_cache_counters(PG_FUNCTION_ARGS)
 	FoL1	   *l1 = fo_cache_l1(shared);
 
 	fo_begin_rows(fcinfo);
+	fo_cache_roll_windows();
 	for (int i = 0; shared != NULL && i < FO_RESOURCE_SLOTS; i++)
 	{
-		Datum		values[1 + FO_COUNTERS + 3];
-		bool		nulls[1 + FO_COUNTERS + 3] = {false};
+		Datum		values[1 + FO_COUNTERS + 5];
+		bool		nulls[1 + FO_COUNTERS + 5] = {false};
 		int64		bytes = 0;
 		int64		entries = 0;
 		uint64		evictions = 0;
+		uint64		hits;
+		uint64		lookups;
 
 		if (i > 0 && shared->slot[i].database != MyDatabaseId)
 			continue;
@@ -43,6 +49,9 @@ fo_cache_counters(PG_FUNCTION_ARGS)
 		values[1 + FO_COUNTERS] = Int64GetDatum(entries);
 		values[2 + FO_COUNTERS] = Int64GetDatum(bytes);
 		values[3 + FO_COUNTERS] = Int64GetDatum((int64) evictions);
+		fo_cache_recent(i, &hits, &lookups);
+		values[4 + FO_COUNTERS] = Int64GetDatum((int64) hits);
+		values[5 + FO_COUNTERS] = Int64GetDatum((int64) lookups);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -192,6 +192,7 @@ fo_cache_worker_main(Datum arg)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		fo_cache_roll_windows();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

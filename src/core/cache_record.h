@@ -12,9 +12,8 @@
 
 /* The fifth byte of a record; the Lua scripts look at it. */
 #define FO_RECORD_VALUE		'V'
-#define FO_RECORD_TOMBSTONE 'T' /* deleted; may be filled again */
+#define FO_RECORD_TOMBSTONE 'T' /* deleted */
 #define FO_RECORD_FENCE		'F' /* a transaction is about to change it */
-#define FO_RECORD_LEASE		'L' /* a reader is about to fill it */
 
 #define FO_RECORD_NEGATIVE	1	/* flags: known not to exist */
 #define FO_RECORD_PACKED	2	/* flags: the value is compressed */
@@ -31,7 +30,7 @@ typedef struct FoRecord
 	uint64_t	server;			/* who wrote it */
 	uint32_t	timeline;		/* of the writer */
 	uint32_t	xid;			/* of the writer's transaction, 0: none */
-	uint64_t	nonce;			/* makes fences and leases unique */
+	uint64_t	nonce;			/* makes fences unique */
 	int64_t		created;		/* microseconds since 2000, like TimestampTz */
 	int64_t		expires;
 	int64_t		stale_until;

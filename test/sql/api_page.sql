@@ -183,5 +183,17 @@ BEGIN READ ONLY;
 SELECT filteropt.page('posts', '{created_at DESC}', 1, fields => '{title}') -> 'items' AS items;
 SELECT count(*) > 0 AS explained FROM filteropt.page_explain('posts', '{id}', 1);
 COMMIT;
+-- A page of what itself asks for more pages than a backend keeps plans of.
+CREATE FUNCTION many(n int) RETURNS bigint LANGUAGE sql STABLE AS $$
+	SELECT sum(jsonb_array_length(filteropt.page('posts', '{id}', i) -> 'items')) FROM generate_series(1, n) AS i $$;
+CREATE VIEW recursive_pages AS SELECT id, many(80) AS rows FROM posts WHERE id <= 3;
+SELECT filteropt.page('recursive_pages', '{id UNIQUE}', 3) -> 'items' AS items;
+CREATE FUNCTION fails() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM many(3); RAISE 'it fails'; END $$;
+CREATE VIEW failing_pages AS SELECT id, fails() AS f FROM posts WHERE id <= 3;
+SELECT filteropt.page('failing_pages', '{id UNIQUE}', 3);
+SELECT filteropt.page('failing_pages', '{id UNIQUE}', 3);
+SELECT many(80);
+DROP VIEW recursive_pages, failing_pages;
+DROP FUNCTION many, fails;
 DROP TABLE posts, unordered;
 DROP FUNCTION complaint;

@@ -30,6 +30,21 @@ SELECT cache_put('t', 'a', '3'), cache_put('memory', 'a', '3'), cache_put('t', '
 ROLLBACK;
 SELECT cache_get('t', 'a'), cache_get('memory', 'a'), cache_get('t', 'new');
 
+-- Reading writes nothing; writing is refused where it would.
+BEGIN READ ONLY;
+SELECT cache_get('t', 'a'), cache_get('memory', 'a'), cache_get('t', 'nothing') IS NULL AS missing;
+SELECT key, value FROM cache_get('t', ARRAY['a', 'b']);
+SELECT classification_get('buy now', 'm') IS NULL AS missing;
+SELECT count(*) FROM cache_explain('t', 'a');
+SELECT cache_fill('t', 'computed', 'SELECT 5');
+SAVEPOINT s;
+SELECT cache_put('t', 'a', '2');
+ROLLBACK TO s;
+SELECT cache_delete('t', 'a');
+ROLLBACK TO s;
+SELECT cache_clear('t');
+ROLLBACK;
+
 -- Several at once; the last of equal keys counts; negative results.
 SELECT cache_put_many('t', ARRAY['x', 'y', 'x', 'z'], ARRAY['1', '2', '3', NULL]::jsonb[]);
 SELECT key, value FROM cache_get('t', ARRAY['x', 'y', 'z', 'q']) ORDER BY key;

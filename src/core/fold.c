@@ -294,6 +294,9 @@ fold_by_table(FoFold *fold, FoText *text, uint32_t limit, size_t until)
 static void
 fold_by_kernel(FoFold *fold, FoText *text, uint32_t limit)
 {
+	/* Most texts are in ASCII from one end to the other. */
+	if (fold->pos == 0 && fold->len > 0 && fold->src[0] < 0x80)
+		fold_ascii(fold, text, limit);
 	while (fold->pos < fold->len && text->len < limit)
 	{
 		size_t		from = fold->pos;

@@ -137,12 +137,12 @@ gram_known(const FoKeywordSet *set, const FoEngine *engine, int c, const FoRaw *
 {
 	const FoClass *class = &engine->classes[c];
 	uint64_t	text = load_folded(set, raw, at);
-	uint64_t	gram = text & fo_gram_mask(c);
-	uint8_t		next = c == FO_CLASS_GRAM6 ? 0 : (uint8_t) (text >> 8 * fo_gram_bytes(c));
+	uint32_t	gram = (uint32_t) text & fo_gram_mask(c);
+	uint8_t		next = (uint8_t) (text >> 8 * c);
 
 	/* What follows is known only if it is a letter or digit of ASCII. */
 	return fo_may_occur(class, fo_at(set, class->bitmap), gram * class->multiplier) &&
-		tag_fits(set, engine, class, raw, fo_gram_tag(class, c, gram),
+		tag_fits(set, engine, class, raw, gram,
 				 fo_ascii_word(next) ? fo_next_bit(next) : FO_NEXT_UNKNOWN, at);
 }
 
@@ -248,13 +248,6 @@ high_at(FoFoldRows *rows, const uint8_t *p, const uint8_t *end)
 	return high;
 }
 
-/* Is the character folded to itself? */
-static inline bool
-stays(const High *high)
-{
-	return high->n == high->len && memcmp(high->to, high->p, high->n) == 0;
-}
-
 /* Does no gram have a part of the character, and so none go beyond it? */
 static inline bool
 bars_grams(const FoEngine *engine, const High *high)
@@ -312,40 +305,32 @@ in_gram(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, FoFol
 	return gram_among(set, engine, around, AROUND + high->n);
 }
 
-/*
- * Is it certain that the character over 127 is no part of a word, that it is of a
- * gram only as it stands, and that it joins none?  *grams is set for the former.
- */
+/* Is it certain that the character over 127 is no part of a word or a gram, and joins none? */
 static inline bool
 is_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
-			FoFoldRows *rows, const uint8_t *p, bool *grams)
+			FoFoldRows *rows, const uint8_t *p)
 {
 	High		high = high_at(rows, p, raw->body + raw->len);
 
 	if (high.len == 0)
 		return false;
-	if (high.n > 0 && !high.quiet)
-		return false;
-	if (high.n > 0 && bars_grams(engine, &high))
-		return true;
-	if (high.n > 0 && stays(&high))
-		return *grams = true;
 	if (high.n > 0)
-		return high.to[0] < 0x80 && !in_gram(set, engine, raw, rows, &high);
+		return high.quiet && (bars_grams(engine, &high) ||
+							  (high.to[0] < 0x80 && !in_gram(set, engine, raw, rows, &high)));
 
 	/*
 	 * What is dropped joins what is around it; what is over 127 there joins
 	 * nothing.
 	 */
 	if (p == raw->body || p[-1] >= 0x80)
-		return !*grams;
+		return true;
 	return !fo_ascii_word(p[-1]) &&
 		(!in_grams(engine, fold_byte(set, p[-1])) || !in_gram(set, engine, raw, rows, &high));
 }
 
-/* Are all characters over 127 harmless?  *grams as in is_harmless. */
+/* Is none of the characters over 127 of any account? */
 static bool
-high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, bool *grams)
+high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 {
 	FoFoldRows *rows = fo_fold_rows((FoFoldLevel) set->fold);
 
@@ -356,19 +341,18 @@ high_harmless(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
 		for (uint64_t bits = raw->leads[w]; bits != 0; bits &= bits - 1)
 		{
 			if (!is_harmless(set, engine, raw, rows,
-							 raw->body + w * 64 + __builtin_ctzll(bits), grams))
+							 raw->body + w * 64 + __builtin_ctzll(bits)))
 				return false;
 		}
 	}
 	return true;
 }
 
-/* Can the text be looked through as it stands?  *grams as in is_harmless. */
+/* Can the text be taken for ASCII? */
 static bool
-like_folded(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw,
-			uint64_t high, bool *grams)
+like_ascii(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw, uint64_t high)
 {
-	return high == 0 || (high != FO_MANY_HIGH && high_harmless(set, engine, raw, grams));
+	return high == 0 || (high != FO_MANY_HIGH && high_harmless(set, engine, raw));
 }
 
 /*
@@ -379,7 +363,6 @@ bool
 fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw *raw)
 {
 	bool		looked = false;
-	bool		high_grams = false;
 
 	if (raw->kernel->sieve == NULL || !engine->sieved ||
 		(set->flags & FO_SET_COLLAPSE && in_grams(engine, ' ') &&
@@ -391,7 +374,7 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		const FoSieve *sieve = fo_at(set, class->sieve);
 		FoSifted	sifted;
 
-		if (class->npatterns == 0 || (looked && class->high && !high_grams))
+		if (class->npatterns == 0 || (looked && class->high))
 			continue;
 		if (class->sieve == 0)
 			return false;
@@ -401,7 +384,7 @@ fo_keywords_absent(const FoKeywordSet *set, const FoEngine *engine, const FoRaw 
 		else
 			sifted = raw->kernel->sieve(raw->body, raw->len, class->reach, sieve,
 										raw->candidates, raw->leads);
-		if (!looked && !like_folded(set, engine, raw, sifted.high, &high_grams))
+		if (!looked && !like_ascii(set, engine, raw, sifted.high))
 			return false;
 		looked = true;
 		if (sifted.candidates != 0 && candidate_known(set, engine, c, raw))

@@ -1,5 +1,5 @@
 -- The items of all ways are built alike: two columns, as jsonb.
-CREATE TEMP TABLE depth AS SELECT * FROM (VALUES ('1', 20), ('1 000', 20000), ('100 000', least(2000000, :rows - 1000))) AS d (page, skip);
+CREATE TEMP TABLE depth AS SELECT * FROM (VALUES ('1', 20), ('1 000', 20000), ('100 000', least(2000000, :rows / 2))) AS d (page, skip);
 CREATE TEMP TABLE place AS
 SELECT d.*, t.id AS time_id, t.created_at, filteropt.page_cursor('posts', '{created_at DESC}', t) AS time_cursor,
 	s.id AS score_id, s.score, filteropt.page_cursor('posts', '{score DESC NULLS LAST,id}', s) AS score_cursor

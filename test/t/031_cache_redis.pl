@@ -65,7 +65,8 @@ is(sql('SELECT redis_breaker FROM cache_status()'), 'open', 'the breaker is open
 is(sql('SELECT count(*) FROM cache_redis_missed'), '1', 'the change is remembered');
 $redis->thaw;
 heal();
-is(sql(q{SELECT value FROM cache_get('l23', ARRAY['k'])}), '"new"', 'Redis back: no old value');
+# the worker may find the row unlike what Redis has before that is erased, and drop it
+like(sql(q{SELECT value FROM cache_get('l23', ARRAY['k'])}), qr/^("new")?$/, 'Redis back: no old value');
 is(sql('SELECT count(*) FROM cache_redis_missed'), '0', 'what was missed has been erased');
 
 # Killed and restarted with the data of before the change.

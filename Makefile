@@ -65,9 +65,10 @@ EXTRA_CLEAN = $(OBJS:.o=.d) .buildflags .deps build stage results output_iso \
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifeq ($(wildcard $(PGXS)),)
-$(error no PostgreSQL server headers: "$(PG_CONFIG) --pgxs" names no file. \
-Run "make deps", or set PG_CONFIG)
+PGHEADERS := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+ifeq ($(and $(wildcard $(PGXS)),$(wildcard $(PGHEADERS)/postgres.h)),)
+$(error no PostgreSQL server headers: "$(PG_CONFIG)" names a server without \
+pgxs.mk or postgres.h. Run "make deps", or set PG_CONFIG)
 endif
 include $(PGXS)
 

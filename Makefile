@@ -6,7 +6,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" filteropt.co
 
 # The features: a directory of src/ each, and a part of the install script
 # each, concatenated in this order.
-FEATURES = base keyword rollup cache api
+FEATURES = base keyword rollup cache api feed advisor
 
 # What "make" is asked for besides building: each is a script that works on a
 # copy of the tree, installs what it misses and never touches a cluster that

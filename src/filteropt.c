@@ -6,8 +6,10 @@
 
 #include "fmgr.h"
 
+#include "advisor/advisor.h"
 #include "api/api.h"
 #include "cache/cache.h"
+#include "feed/feed.h"
 #include "keyword/keyword.h"
 #include "rollup/rollup.h"
 
@@ -27,4 +29,6 @@ _PG_init(void)
 	fo_keyword_init();
 	fo_rollup_init();
 	fo_api_init();
+	fo_feed_init();
+	fo_advisor_init();
 }

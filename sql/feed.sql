@@ -1,0 +1,1 @@
+-- feed: the whole request of a feed in one call

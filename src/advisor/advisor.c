@@ -1,0 +1,13 @@
+/*
+ * advisor.c
+ *		Start-up of the advisor feature: its settings, shared memory and hooks.
+ */
+#include "postgres.h"
+
+#include "advisor/advisor.h"
+
+/* Define the settings of the feature and, when preloaded, take its hooks. */
+void
+fo_advisor_init(void)
+{
+}

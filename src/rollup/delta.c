@@ -262,9 +262,23 @@ fo_rollup_delta(FoDeltaSet *set, const Datum *groups, const bool *nulls)
 	return set->last = slot->delta;
 }
 
-/* The deltas of a set as an array, in no order. */
+/* Is the delta a sum of changes that cancel each other out? */
+static bool
+is_nothing(FoRollup *rollup, const FoDelta *delta)
+{
+	if (!rollup->only_integers)
+		return false;
+	for (int i = rollup->layout->ngroups; i < rollup->natts; i++)
+	{
+		if (DatumGetInt64(delta->values[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The deltas of a set that change anything, as an array in no order. */
 FoDelta **
-fo_rollup_set_deltas(FoDeltaSet *set)
+fo_rollup_set_deltas(FoDeltaSet *set, int *ndeltas)
 {
 	FoDelta   **result = palloc(sizeof(FoDelta *) * (set->ndeltas + 1));
 	deltas_iterator it;
@@ -274,11 +288,16 @@ fo_rollup_set_deltas(FoDeltaSet *set)
 	if (set->hash == NULL)
 	{
 		result[0] = set->last;
+		*ndeltas = set->last && !is_nothing(set->rollup, set->last) ? 1 : 0;
 		return result;
 	}
 	deltas_start_iterate(set->hash, &it);
 	while ((slot = deltas_iterate(set->hash, &it)) != NULL)
-		result[n++] = slot->delta;
+	{
+		if (!is_nothing(set->rollup, slot->delta))
+			result[n++] = slot->delta;
+	}
+	*ndeltas = n;
 	return result;
 }
 
@@ -339,10 +358,11 @@ flush_bucket(FoBucket *bucket, bool fold)
 	foreach(lc, bucket->sets)
 	{
 		FoDeltaSet *set = lfirst(lc);
+		int			ndeltas;
+		FoDelta   **deltas = fo_rollup_set_deltas(set, &ndeltas);
 
-		if (set->ndeltas > 0)
-			fo_rollup_write(set->rollup, fo_rollup_set_deltas(set), set->ndeltas,
-							bucket->cid, fold);
+		if (ndeltas > 0)
+			fo_rollup_write(set->rollup, deltas, ndeltas, bucket->cid, fold);
 	}
 	written = true;
 	MemoryContextSwitchTo(old);

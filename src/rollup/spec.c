@@ -167,10 +167,13 @@ describe_columns(FoRollup *rollup)
 		else
 			rollup->inbyval[i] = true;
 	}
+	rollup->only_integers = true;
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
 		if (OidIsValid(layout->columns[i].better))
 			fmgr_info(get_opcode(layout->columns[i].better), &rollup->better[i]);
+		if (layout->columns[i].type != INT8OID || OidIsValid(layout->columns[i].better))
+			rollup->only_integers = false;
 	}
 }
 

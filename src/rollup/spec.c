@@ -94,7 +94,10 @@ fo_rollup_ids_of_view(Oid view, FoRollupIds *ids)
 	return true;
 }
 
-/* A copy of the query behind a rollup's query view; NULL if it is gone. */
+/*
+ * A copy of the query behind a rollup's query view; NULL if it is gone.  A restored
+ * view has been analysed by the server, groups and all; ours has plain groups.
+ */
 Query *
 fo_rollup_query(Oid queryview)
 {
@@ -104,7 +107,7 @@ fo_rollup_query(Oid queryview)
 	if (rel == NULL)
 		return NULL;
 	if (rel->rd_rel->relkind == RELKIND_VIEW)
-		query = copyObject(get_view_query(rel));
+		query = fo_plain_groups(copyObject(get_view_query(rel)));
 	relation_close(rel, AccessShareLock);
 	return query;
 }

@@ -354,14 +354,15 @@ collect(int n)
 }
 
 static void
-send_set(const char *name, int name_len, const char *record, int record_len, int64 ms)
+send_set(const char *name, int name_len, const char *record, int record_len, int64 ms,
+		 bool if_absent)
 {
 	char		keep[24];
-	const char *argv[] = {"SET", name, record, "PX", keep};
-	size_t		len[] = {3, name_len, record_len, 2, 0};
+	const char *argv[] = {"SET", name, record, "PX", keep, "NX"};
+	size_t		len[] = {3, name_len, record_len, 2, 0, 2};
 
 	len[4] = snprintf(keep, sizeof(keep), INT64_FORMAT, ms);
-	fo_redis_command(5, argv, len);
+	fo_redis_command(if_absent ? 6 : 5, argv, len);
 }
 
 static char *fence_record = NULL;
@@ -393,12 +394,14 @@ fo_redis_fence(FoRedisChange *changes, int n)
 			full_name(&name, changes[i].name, changes[i].name_len);
 			changes[i].full_name = name.data;
 			changes[i].full_len = name.len;
-			send_set(name.data, name.len, fence_record, fence_len, FENCE_MS);
+			send_set(name.data, name.len, fence_record, fence_len, FENCE_MS, false);
 		}
 		told = collect(n);
 	}
 	if (!told)
 		fo_redis_miss(changes, n);
+	else if (fo_redis_keeps_told())
+		fo_redis_tell(changes, n);
 	return told;
 }
 
@@ -440,10 +443,11 @@ fo_redis_publish(FoRedisChange *changes, int n)
 
 /*
  * Erase names from Redis, whatever is there: a fence may be that of a transaction
- * which is about to replace it by an older value.  True if Redis was told them all.
+ * which is about to replace it by an older value.  With if_absent, only let Redis know
+ * names of which it has nothing.  True if it was told them all.
  */
 bool
-fo_redis_kill(FoRedisChange *changes, int n)
+fo_redis_kill(FoRedisChange *changes, int n, bool if_absent)
 {
 	FoRecord	tombstone = new_record(FO_RECORD_TOMBSTONE);
 	char	   *record;
@@ -458,7 +462,7 @@ fo_redis_kill(FoRedisChange *changes, int n)
 
 		initStringInfo(&name);
 		full_name(&name, changes[i].name, changes[i].name_len);
-		send_set(name.data, name.len, record, record_len, FO_REDIS_TRACE_MS);
+		send_set(name.data, name.len, record, record_len, FO_REDIS_TRACE_MS, if_absent);
 	}
 	return collect(n);
 }

@@ -159,6 +159,14 @@ fo_redis_await(redisContext *redis, int timeout_ms)
 	return await(redis);
 }
 
+/* Send a command on a connection of the worker; its reply, or NULL on failure. */
+redisReply *
+fo_redis_ask(redisContext *redis, int argc, const char **argv, const size_t *len)
+{
+	redisAppendCommandArgv(redis, argc, argv, len);
+	return fo_redis_await(redis, fo_cache_redis_command_ms);
+}
+
 /* Open a socket to the configured address. */
 static redisContext *
 open_socket(int timeout_ms)

@@ -37,7 +37,7 @@ extern void fo_redis_name(FoCacheKey *key, FoRedisChange *change);
 extern void fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change);
 extern bool fo_redis_fence(FoRedisChange *changes, int n);
 extern bool fo_redis_publish(FoRedisChange *changes, int n);
-extern bool fo_redis_kill(FoRedisChange *changes, int n, bool if_absent);
+extern bool fo_redis_kill(FoRedisChange *changes, int n, bool told_before);
 extern void fo_redis_miss(FoRedisChange *changes, int n);
 extern Datum fo_redis_name_array(FoRedisChange *changes, int n);
 extern void fo_redis_missed_again(void);

@@ -13,6 +13,7 @@
 typedef enum FoRedisScript
 {
 	FO_SCRIPT_PUBLISH,			/* replace the own fence, or a foreign value */
+	FO_SCRIPT_ERASE,			/* put a tombstone, whatever is there */
 	FO_SCRIPTS
 } FoRedisScript;
 

@@ -7,7 +7,9 @@
  * neither the message nor the trace is left.  So a transaction that changes a key of
  * levels L2 and L3 leaves its name in the table cache_redis_told as well, and when the
  * worker meets another run of Redis, or one that was emptied, it tells all these names
- * again, as tombstones, where Redis has nothing of them.
+ * again, as tombstones, where Redis has no value or fence.  A name that two servers tell
+ * becomes nobody's tombstone, which both take for news: which of their changes came
+ * later is not known any more.
  *
  * How long a name is needed: a server that did not listen for more than
  * FO_REDIS_DEAF_MS gives all its rows up.  So whatever it may have missed and still wants

@@ -167,6 +167,31 @@ COMMENT ON TABLE filteropt.cache_redis_missed IS
 COMMENT ON COLUMN filteropt.cache_redis_missed.name IS 'name in Redis, without prefix and run id';
 COMMENT ON INDEX filteropt.cache_redis_missed_pkey IS 'finds the rows of an erasure';
 
+CREATE TABLE filteropt.cache_redis_told
+(
+	id bigint GENERATED ALWAYS AS IDENTITY,
+	name bytea NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+REVOKE ALL ON filteropt.cache_redis_told FROM PUBLIC;
+COMMENT ON TABLE filteropt.cache_redis_told IS
+	'keys that changed in the last minutes, with filteropt.cache_redis_shared: when Redis restarts the worker names them to the other servers again, which may not have heard';
+COMMENT ON COLUMN filteropt.cache_redis_told.name IS 'name in Redis, without prefix and run id';
+
+CREATE TABLE filteropt.cache_redis_heard
+(
+	one boolean PRIMARY KEY DEFAULT true CHECK (one),
+	run text NOT NULL,
+	at timestamptz NOT NULL
+);
+REVOKE ALL ON filteropt.cache_redis_heard FROM PUBLIC;
+COMMENT ON TABLE filteropt.cache_redis_heard IS
+	'how far the worker has listened to other servers that share the Redis';
+COMMENT ON COLUMN filteropt.cache_redis_heard.run IS
+	'run of Redis that has been told everything of cache_redis_told';
+COMMENT ON COLUMN filteropt.cache_redis_heard.at IS
+	'whatever others told Redis before is known here';
+COMMENT ON INDEX filteropt.cache_redis_heard_pkey IS 'there is one row';
+
 CREATE FUNCTION filteropt.cache_resource_add
 (
 	name text, ttl interval DEFAULT '5 minutes', jitter real DEFAULT 0.1,

@@ -435,15 +435,10 @@ flush_what_was_read(void)
 	XLogFlush(end);
 }
 
-/* Before the commit: Redis must not serve the old values any more. */
+/* List what Redis must hear of. */
 static void
-prepare_commit(void)
+list_redis_changes(void)
 {
-	MemoryContext old;
-
-	if (nchanges == 0 || !fo_redis_configured() || fo_cache_shared() == NULL)
-		return;
-	old = MemoryContextSwitchTo(change_context);
 	redis_changes = palloc_extended(sizeof(FoRedisChange) * nchanges,
 									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < nchanges; i++)
@@ -455,13 +450,31 @@ prepare_commit(void)
 			continue;
 		changes[i]->redis = redis;
 		fo_redis_name(&changes[i]->key, redis);
-		if (changes[i]->item.level == FO_LEVEL_OWN && changes[i]->has_value)
-		{
-			set_xid(changes[i], GetTopTransactionIdIfAny());
-			fo_redis_record(&changes[i]->key, &changes[i]->item, redis);
-		}
+		redis->in_table = changes[i]->resource.uses[FO_LEVEL_3];
+		/* the worker must be able to wait for who has told Redis already */
+		if (redis->in_table && fo_redis_keeps_told())
+			(void) GetTopTransactionId();
 		nredis++;
 	}
+	for (int i = 0; i < nchanges; i++)
+		if (changes[i]->redis != NULL && changes[i]->item.level == FO_LEVEL_OWN &&
+			changes[i]->has_value)
+		{
+			set_xid(changes[i], GetTopTransactionIdIfAny());
+			fo_redis_record(&changes[i]->key, &changes[i]->item, changes[i]->redis);
+		}
+}
+
+/* Before the commit: Redis must not serve the old values any more. */
+static void
+prepare_commit(void)
+{
+	MemoryContext old;
+
+	if (nchanges == 0 || !fo_redis_configured() || fo_cache_shared() == NULL)
+		return;
+	old = MemoryContextSwitchTo(change_context);
+	list_redis_changes();
 	if (nredis > 0)
 	{
 		/* under a frozen snapshot it could fail, and with it this commit */

@@ -6,6 +6,7 @@
 #define FO_CACHE_INTERNAL_H
 
 #include "cache/cache_shared.h"
+#include "executor/spi.h"
 #include "storage/itemptr.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -126,6 +127,8 @@ extern bool fo_store_still(ItemPointer tid);
 extern void fo_store_put(FoCacheKey *key, const FoCacheItem *item);
 extern bool fo_store_delete(FoCacheKey *key);
 extern void fo_store_as_owner(Oid *saved_user, int *saved_context);
+extern uint64 fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types,
+						   Datum *values, const char *nulls);
 
 /* State of the fences of a key before anything was read. */
 typedef struct FoToken

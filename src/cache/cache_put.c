@@ -396,6 +396,7 @@ fo_cache_expire(PG_FUNCTION_ARGS)
 		gone += SPI_processed;
 	}
 	fo_redis_thin_missed();
+	fo_redis_thin_told();
 	SetUserIdAndSecContext(user, context);
 	SPI_finish();
 	PG_RETURN_INT64(gone);

@@ -354,13 +354,11 @@ collect(int n)
 }
 
 static void
-send_set(const char *name, int name_len, const char *record, int record_len, int64 ms)
+send_fence(const char *name, int name_len, const char *record, int record_len)
 {
-	char		keep[24];
-	const char *argv[] = {"SET", name, record, "PX", keep};
-	size_t		len[] = {3, name_len, record_len, 2, 0};
+	const char *argv[] = {"SET", name, record, "PX", CppAsString2(FENCE_MS)};
+	size_t		len[] = {3, name_len, record_len, 2, strlen(CppAsString2(FENCE_MS))};
 
-	len[4] = snprintf(keep, sizeof(keep), INT64_FORMAT, ms);
 	fo_redis_command(5, argv, len);
 }
 
@@ -393,12 +391,14 @@ fo_redis_fence(FoRedisChange *changes, int n)
 			full_name(&name, changes[i].name, changes[i].name_len);
 			changes[i].full_name = name.data;
 			changes[i].full_len = name.len;
-			send_set(name.data, name.len, fence_record, fence_len, FENCE_MS);
+			send_fence(name.data, name.len, fence_record, fence_len);
 		}
 		told = collect(n);
 	}
 	if (!told)
 		fo_redis_miss(changes, n);
+	else if (fo_redis_keeps_told())
+		fo_redis_tell(changes, n);
 	return told;
 }
 
@@ -440,25 +440,36 @@ fo_redis_publish(FoRedisChange *changes, int n)
 
 /*
  * Erase names from Redis, whatever is there: a fence may be that of a transaction
- * which is about to replace it by an older value.  True if Redis was told them all.
+ * which is about to replace it by an older value.  With told_before, only tell names of
+ * which it has neither value nor fence.  True if it was told them all.
  */
 bool
-fo_redis_kill(FoRedisChange *changes, int n)
+fo_redis_kill(FoRedisChange *changes, int n, bool told_before)
 {
 	FoRecord	tombstone = new_record(FO_RECORD_TOMBSTONE);
+	FoRecord	nobodys = {.kind = FO_RECORD_TOMBSTONE};
 	char	   *record;
+	char	   *nobodys_record;
 	int			record_len;
+	int			nobodys_len;
 
 	if (!fo_redis_begin(false))
 		return false;
 	write_record(&tombstone, &record, &record_len);
+	write_record(&nobodys, &nobodys_record, &nobodys_len);
 	for (int i = 0; i < n; i++)
 	{
 		StringInfoData name;
+		const char *argv[] = {NULL, record, CppAsString2(FO_REDIS_TRACE_MS), nobodys_record,
+			told_before ? "1" : "0"};
+		size_t		len[] = {0, record_len, strlen(CppAsString2(FO_REDIS_TRACE_MS)), nobodys_len,
+			1};
 
 		initStringInfo(&name);
 		full_name(&name, changes[i].name, changes[i].name_len);
-		send_set(name.data, name.len, record, record_len, FO_REDIS_TRACE_MS);
+		argv[0] = name.data;
+		len[0] = name.len;
+		fo_redis_script(FO_SCRIPT_ERASE, 5, argv, len);
 	}
 	return collect(n);
 }

@@ -10,8 +10,11 @@
 /* Longer keys are not kept in Redis. */
 #define FO_REDIS_MAX_KEY	8192
 
-/* So long a change leaves its trace in Redis, for servers that were not listening. */
+/* So long a change leaves its trace in Redis, for servers that did not listen a while. */
 #define FO_REDIS_TRACE_MS	600000
+
+/* Whoever did not listen for longer gives its rows up; must be less than that. */
+#define FO_REDIS_DEAF_MS	300000
 
 /* A committed or about to be committed change of a key that Redis may hold. */
 typedef struct FoRedisChange
@@ -21,6 +24,7 @@ typedef struct FoRedisChange
 	char	   *record;			/* the value to store, NULL: a tombstone */
 	int			record_len;
 	int64		keep_ms;		/* how long Redis keeps the record */
+	bool		in_table;		/* the resource uses L3 too */
 	char	   *full_name;		/* with prefix and run id; NULL: Redis was not
 								 * told */
 	int			full_len;
@@ -33,13 +37,21 @@ extern void fo_redis_name(FoCacheKey *key, FoRedisChange *change);
 extern void fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change);
 extern bool fo_redis_fence(FoRedisChange *changes, int n);
 extern bool fo_redis_publish(FoRedisChange *changes, int n);
-extern bool fo_redis_kill(FoRedisChange *changes, int n);
+extern bool fo_redis_kill(FoRedisChange *changes, int n, bool told_before);
 extern void fo_redis_miss(FoRedisChange *changes, int n);
+extern Datum fo_redis_name_array(FoRedisChange *changes, int n);
 extern void fo_redis_missed_again(void);
 extern bool fo_redis_may_miss(void);
 extern int	fo_redis_drain(void);
 extern bool fo_redis_outbox_empty(void);
 extern void fo_redis_thin_missed(void);
+extern bool fo_redis_keeps_told(void);
+extern void fo_redis_tell(FoRedisChange *changes, int n);
+extern bool fo_redis_tell_again(TransactionId since);
+extern void fo_redis_forget_told(TransactionId horizon);
+extern void fo_redis_thin_told(void);
+extern void fo_redis_load_heard(char *run, Size run_size, TimestampTz *at);
+extern void fo_redis_save_heard(const char *run, TimestampTz at);
 extern void fo_redis_track(int timeout_ms);
 extern void fo_redis_close(void);
 extern const char *fo_redis_state(void);

@@ -39,7 +39,22 @@ static const char *const script_text[FO_SCRIPTS] = {
 	" if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end"
 	" if v and string.byte(v, 5) == 86 then"
 	" redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) end"
-	" return 0"
+	" return 0",
+
+	/*
+	 * tombstone, ms, nobody's tombstone, "1" to leave values and fences. 84
+	 * is FO_RECORD_TOMBSTONE; bytes 9 to 20 are server and timeline.  What
+	 * another server left may be news to us, and ours to it: neither may take
+	 * the tombstone for its own.
+	 */
+	[FO_SCRIPT_ERASE] =
+	"local v = redis.pcall('GET', KEYS[1]) local t = ARGV[1]"
+	" if type(v) == 'string' then"
+	" if ARGV[4] == '1' and string.byte(v, 5) ~= 84 then return 0 end"
+	" if string.sub(v, 9, 20) ~= string.sub(t, 9, 20) then t = ARGV[3] end"
+	" end"
+	" redis.call('SET', KEYS[1], t, 'PX', ARGV[2])"
+	" return 1"
 };
 
 static redisContext *connection = NULL;
@@ -157,6 +172,14 @@ fo_redis_await(redisContext *redis, int timeout_ms)
 {
 	start_deadline(timeout_ms);
 	return await(redis);
+}
+
+/* Send a command on a connection of the worker; its reply, or NULL on failure. */
+redisReply *
+fo_redis_ask(redisContext *redis, int argc, const char **argv, const size_t *len)
+{
+	redisAppendCommandArgv(redis, argc, argv, len);
+	return fo_redis_await(redis, fo_cache_redis_command_ms);
 }
 
 /* Open a socket to the configured address. */
@@ -324,13 +347,13 @@ fo_redis_fail(const char *what)
 	FoCacheBreaker *breaker = &fo_cache_shared()->breaker;
 	uint64		until = GetCurrentTimestamp() + fo_cache_redis_breaker_ms * INT64CONST(1000);
 
-	fo_redis_close();
 	probing = false;
 	pg_atomic_fetch_add_u64(&breaker->errors, 1);
 	pg_atomic_fetch_add_u32(&breaker->failures, 1);
 	if (pg_atomic_exchange_u64(&breaker->open_until, until) == 0)
 		pg_atomic_fetch_add_u64(&breaker->opened, 1);
 	complain(what);
+	fo_redis_close();			/* which may own the message */
 }
 
 /* Does the breaker let us ask?  After its window it lets one backend try. */

@@ -13,6 +13,7 @@
 typedef enum FoRedisScript
 {
 	FO_SCRIPT_PUBLISH,			/* replace the own fence, or a foreign value */
+	FO_SCRIPT_ERASE,			/* put a tombstone, whatever is there */
 	FO_SCRIPTS
 } FoRedisScript;
 
@@ -27,5 +28,14 @@ extern const char *fo_redis_run(void);
 /* Also used by the worker's own connections. */
 extern redisContext *fo_redis_connect(char *run_id, int timeout_ms);
 extern redisReply *fo_redis_await(redisContext *redis, int timeout_ms);
+extern redisReply *fo_redis_ask(redisContext *redis, int argc, const char **argv,
+								const size_t *len);
+
+/* cache_redis_news.c */
+#define FO_REDIS_NAMES	256		/* that are looked at together */
+extern void fo_redis_drop_unheard(bool table_too);
+extern bool fo_redis_look_at_names(redisContext *asker, const char *prefix, redisReply **names,
+								   size_t n);
+extern bool fo_redis_compare_table(redisContext *asker, const char *prefix);
 
 #endif							/* FO_CACHE_REDIS_CONN_H */

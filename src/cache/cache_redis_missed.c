@@ -102,8 +102,8 @@ fo_redis_outbox_empty(void)
 }
 
 /* Names as the array that SPI takes. */
-static Datum
-name_array(FoRedisChange *changes, int n)
+Datum
+fo_redis_name_array(FoRedisChange *changes, int n)
 {
 	Datum	   *names = palloc(sizeof(Datum) * n);
 
@@ -122,23 +122,15 @@ name_array(FoRedisChange *changes, int n)
 void
 fo_redis_miss(FoRedisChange *changes, int n)
 {
+	static SPIPlanPtr plan = NULL;
 	Oid			types[] = {BYTEAARRAYOID};
-	Datum		values[1];
-	Oid			user;
-	int			context;
+	Datum		values[] = {fo_redis_name_array(changes, n)};
 
 	for (int i = 0; i < n; i++)
 		changes[i].full_name = NULL;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	fo_store_as_owner(&user, &context);
-	values[0] = name_array(changes, n);
-	if (SPI_execute_with_args("INSERT INTO filteropt.cache_redis_missed (name)"
-							  " SELECT unnest($1)",
-							  1, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not keep changes that Redis has missed");
-	SetUserIdAndSecContext(user, context);
-	SPI_finish();
+	fo_store_run(&plan, "INSERT INTO filteropt.cache_redis_missed (name) SELECT unnest($1)",
+				 1, types, values, NULL);
 	PopActiveSnapshot();
 }
 
@@ -176,9 +168,13 @@ fo_redis_drain(void)
 		ids[i] = SPI_getbinval(row, desc, 1, &isnull);
 		changes[i].name = VARDATA_ANY(name);
 		changes[i].name_len = VARSIZE_ANY_EXHDR(name);
+		changes[i].in_table = true;
 	}
-	if (n > 0 && fo_redis_kill(changes, n))
+	if (n > 0 && fo_redis_kill(changes, n, false))
 	{
+		/* the others hear of it now, unless Redis restarts before they do */
+		if (fo_redis_keeps_told())
+			fo_redis_tell(changes, n);
 		values[0] = PointerGetDatum(construct_array(ids, n, INT8OID, 8, FLOAT8PASSBYVAL,
 													TYPALIGN_DOUBLE));
 		SPI_execute_with_args("DELETE FROM filteropt.cache_redis_missed WHERE id = ANY ($1)",

@@ -4,19 +4,23 @@
  *
  * Two connections: one subscribes to __redis__:invalidate, the other asks Redis to send
  * there the names of all keys with our prefix that anyone changes (broadcast mode, which
- * RESP2 and hiredis 0.14 can do).  For each name the worker looks at the record: what
- * this server wrote itself is no news; for anything else the key is dropped from shared
- * memory and from the table here.
+ * RESP2 and hiredis 0.14 can do).  cache_redis_news.c looks at these names.
  *
  * Once a second the worker changes a key itself and expects to be told: a connection that
- * died silently, or was killed, is noticed so.  When it listens again, it drops level 1 and
- * compares the table with Redis, where the traces of changes (values, tombstones) stay for
- * longer than its own key does.  If that key is gone, it was deaf for too long, or Redis
- * was restarted: then the table's values of resources that use Redis are dropped as well.
+ * died silently, or was killed, is noticed so.  What others told Redis before that key was
+ * sent is known here once its news has come.  When the worker listens again, it drops level
+ * 1 and compares the table with Redis, where the traces of changes (values, tombstones)
+ * stay for longer than FO_REDIS_DEAF_MS.  If it was deaf for longer than that, or has never
+ * listened, the table's values of resources that use Redis are dropped as well.
+ *
+ * A Redis that was restarted or emptied has lost the traces: every worker then tells it
+ * the names of its server's recent changes again (cache_redis_told.c).  That it happened
+ * is seen by the run id, by the loss of the worker's key, or by a message.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/transam.h"
 #include "access/xlog.h"
 #include "base/compat.h"
 #include "cache/cache_redis.h"
@@ -34,10 +38,10 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define MAX_BATCH		256		/* names that are looked at together */
 #define RETRY_MS		1000
 #define PROBE_EVERY_MS	1000
-#define PROBE_KEEP_MS	300000	/* must be less than FO_REDIS_TRACE_MS */
+#define PROBE_KEEP_MS	3600000
+#define SAVE_EVERY_MS	10000
 
 static redisContext *listener = NULL;	/* subscribed */
 static redisContext *asker = NULL;
@@ -46,16 +50,18 @@ static char *name_prefix = NULL;
 static char *probe_name = NULL;
 static TimestampTz next_try = 0;
 static TimestampTz last_probe = 0;
-static bool unheard = false;	/* of our own change */
+static bool unheard = false;	/* of anything since our own change */
+static TimestampTz own_sent = 0;	/* our change of which we wait to hear */
+static TimestampTz heard = 0;	/* all told before is known here */
+static TimestampTz saved = 0;	/* heard, as the table has it */
 
-/* A changed name, taken apart. */
-typedef struct Changed
-{
-	FoCacheResource *resource;
-	Oid			role;
-	const char *key;
-	int			len;
-} Changed;
+/* Names are being told again: */
+static bool telling = false;
+static TransactionId told_from; /* of transactions from that on */
+static TransactionId told_to;	/* until all before that have ended */
+static TimestampTz next_telling = 0;
+static TimestampTz noted_at = 0;	/* all transactions before noted_xmin had */
+static TransactionId noted_xmin;	/* ended then */
 
 static void
 stop_tracking(void)
@@ -88,14 +94,6 @@ connect_tracked(void)
 	return redis;
 }
 
-/* Send a command on a connection of ours and return its reply, NULL on failure. */
-static redisReply *
-ask(redisContext *redis, int argc, const char **argv, const size_t *len)
-{
-	redisAppendCommandArgv(redis, argc, argv, len);
-	return fo_redis_await(redis, fo_cache_redis_command_ms);
-}
-
 /* Ask Redis to tell the listener of all changes below our prefix. */
 static bool
 redirect_to(long long client)
@@ -110,7 +108,7 @@ redirect_to(long long client)
 	snprintf(id, sizeof(id), "%lld", client);
 	for (size_t i = 0; i < lengthof(argv); i++)
 		len[i] = strlen(argv[i]);
-	reply = ask(asker, lengthof(argv), argv, len);
+	reply = fo_redis_ask(asker, lengthof(argv), argv, len);
 	good = reply != NULL && reply->type == REDIS_REPLY_STATUS;
 	if (reply != NULL)
 		freeReplyObject(reply);
@@ -123,7 +121,7 @@ client_id(redisContext *redis)
 {
 	const char *argv[] = {"CLIENT", "ID"};
 	size_t		len[] = {6, 2};
-	redisReply *reply = ask(redis, 2, argv, len);
+	redisReply *reply = fo_redis_ask(redis, 2, argv, len);
 	long long	id = reply != NULL && reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1;
 
 	if (reply != NULL)
@@ -136,7 +134,7 @@ subscribe(redisContext *redis)
 {
 	const char *argv[] = {"SUBSCRIBE", "__redis__:invalidate"};
 	size_t		len[] = {9, 20};
-	redisReply *reply = ask(redis, 2, argv, len);
+	redisReply *reply = fo_redis_ask(redis, 2, argv, len);
 	bool		good = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
 
 	if (reply != NULL)
@@ -144,242 +142,78 @@ subscribe(redisContext *redis)
 	return good;
 }
 
-/* Drop the values in shared memory that other servers may have changed unheard. */
-static void
-drop_level_1(void)
-{
-	SPI_execute("SELECT name FROM filteropt.cache_resource WHERE 'L2' = ANY (levels)", true, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		FoCacheResource *resource = fo_resource_find(name, strlen(name));
-
-		if (resource != NULL)
-			fo_fence_mark(&fo_resource_slot(resource)->data);
-	}
-}
-
-/* Drop all values here that other servers may have changed unheard; or only level 1. */
-static void
-drop_unheard(bool table_too)
-{
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	drop_level_1();
-	if (table_too)
-		SPI_execute("DELETE FROM filteropt.cache_entry e USING filteropt.cache_resource r"
-					" WHERE r.id = e.resource AND 'L2' = ANY (r.levels)", false, 0);
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
-/* The bytes up to the next colon of a name; NULL if there is none. */
-static char *
-next_part(const char **at, const char *end)
-{
-	const char *colon = memchr(*at, ':', end - *at);
-	char	   *part;
-
-	if (colon == NULL)
-		return NULL;
-	part = pnstrdup(*at, colon - *at);
-	*at = colon + 1;
-	return part;
-}
-
-/* Take a name apart: resource:version:role:key after the prefix. */
+/* Does Redis still have what it was told, as our key shows?  False: it did not say. */
 static bool
-parse_name(const char *name, size_t len, Changed *changed)
-{
-	const char *end = name + len;
-	size_t		skip = strlen(name_prefix);
-	char	   *resource;
-	char	   *version;
-	char	   *role;
-
-	if (len < skip || memcmp(name, name_prefix, skip) != 0)
-		return false;
-	name += skip;
-	resource = next_part(&name, end);
-	version = resource ? next_part(&name, end) : NULL;
-	role = version ? next_part(&name, end) : NULL;
-	if (role == NULL)
-		return false;
-	changed->resource = fo_resource_find(resource, strlen(resource));
-	if (changed->resource == NULL || changed->resource->version != strtol(version, NULL, 10))
-		return false;
-	changed->role = role[0] == '\0' ? InvalidOid : get_role_oid(role, true);
-	changed->key = name;
-	changed->len = end - name;
-	return true;
-}
-
-/* Did this server write the record? */
-static bool
-is_ours(redisReply *reply)
-{
-	FoRecord	record;
-
-	if (reply->type != REDIS_REPLY_STRING)
-		return true;			/* expired or evicted: no change of the value */
-	return fo_record_read(&record, reply->str, reply->len) &&
-		record.server == GetSystemIdentifier() && record.timeline == fo_timeline();
-}
-
-/* Drop a key here, but not in Redis, where the news comes from. */
-static void
-drop_key(Changed *changed)
-{
-	FoCacheResource here = *changed->resource;
-	FoCacheKey	key;
-
-	here.uses[FO_LEVEL_2] = false;
-	fo_key_make_marked(&key, changed->resource, changed->key, changed->len, &changed->role);
-	key.resource = &here;
-	fo_change_delete(&key);
-}
-
-/* Look at names together, and drop those that others have changed. */
-static bool
-look_at_names(const char **names, const size_t *lens, int n)
-{
-	const char *argv[MAX_BATCH + 1] = {"MGET"};
-	size_t		len[MAX_BATCH + 1] = {4};
-	redisReply *reply;
-
-	if (n == 0)
-		return true;
-	memcpy(argv + 1, names, sizeof(char *) * n);
-	memcpy(len + 1, lens, sizeof(size_t) * n);
-	reply = ask(asker, n + 1, argv, len);
-	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t) n)
-	{
-		if (reply != NULL)
-			freeReplyObject(reply);
-		return false;
-	}
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	for (int i = 0; i < n; i++)
-	{
-		Changed		changed;
-
-		if (!is_ours(reply->element[i]) && parse_name(names[i], lens[i], &changed))
-			drop_key(&changed);
-	}
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	freeReplyObject(reply);
-	return true;
-}
-
-/* The same for names in a message. */
-static bool
-handle_names(redisReply **names, size_t n)
-{
-	const char *bytes[MAX_BATCH];
-	size_t		len[MAX_BATCH];
-
-	for (size_t i = 0; i < n; i++)
-	{
-		if (names[i]->type != REDIS_REPLY_STRING)
-			return false;
-		bytes[i] = names[i]->str;
-		len[i] = names[i]->len;
-	}
-	return look_at_names(bytes, len, n);
-}
-
-/*
- * Read the names of some rows of the table, in the order of their digests, from the one
- * after *digest on, which is moved.  The names are allocated in `context`.
- */
-static int
-next_names(MemoryContext context, bytea **digest, const char **names, size_t *lens)
-{
-	Oid			types[] = {BYTEAOID, INT4OID};
-	Datum		values[] = {PointerGetDatum(*digest), Int32GetDatum(FO_REDIS_MAX_KEY)};
-	int			n;
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	SPI_execute_with_args("SELECT e.digest, concat_ws(':', r.name, r.version,"
-						  " coalesce(a.rolname, ''), e.key)"
-						  " FROM filteropt.cache_entry e"
-						  " JOIN filteropt.cache_resource r"
-						  "  ON r.id = e.resource AND r.version = e.version"
-						  " LEFT JOIN pg_catalog.pg_authid a ON a.oid = e.role"
-						  " WHERE e.digest > $1 AND 'L2' = ANY (r.levels)"
-						  " AND octet_length(e.key) <= $2"
-						  " ORDER BY e.digest LIMIT " CppAsString2(MAX_BATCH),
-						  2, types, values, NULL, true, 0);
-	n = SPI_processed;
-	for (int i = 0; i < n; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		char	   *rest = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
-		MemoryContext old = MemoryContextSwitchTo(context);
-		bool		isnull;
-
-		names[i] = psprintf("%s%s", name_prefix, rest);
-		lens[i] = strlen(names[i]);
-		if (i == n - 1)
-			*digest = DatumGetByteaPCopy(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	return n;
-}
-
-/* Drop from the table what other servers have changed while we did not listen. */
-static bool
-compare_table(void)
-{
-	MemoryContext work[2];
-	bytea	   *digest;
-	int			turn = 0;
-	int			n = MAX_BATCH;
-	bool		good = true;
-
-	/* the digest that a batch ends with is needed for the next one */
-	for (int i = 0; i < 2; i++)
-		work[i] = AllocSetContextCreate(TopMemoryContext, "filteropt compared names",
-										ALLOCSET_DEFAULT_SIZES);
-	digest = MemoryContextAllocZero(work[1], VARHDRSZ);
-	SET_VARSIZE(digest, VARHDRSZ);
-	while (good && n == MAX_BATCH)
-	{
-		const char *names[MAX_BATCH];
-		size_t		lens[MAX_BATCH];
-
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(work[turn]);
-		n = next_names(work[turn], &digest, names, lens);
-		good = look_at_names(names, lens, n);
-		turn = 1 - turn;
-	}
-	MemoryContextDelete(work[0]);
-	MemoryContextDelete(work[1]);
-	return good;
-}
-
-/* Did we, or a former worker of this server, listen to this Redis a short while ago? */
-static bool
-was_listening(void)
+remembers(bool *there)
 {
 	const char *argv[] = {"EXISTS", probe_name};
 	size_t		len[] = {6, strlen(probe_name)};
-	redisReply *reply = ask(asker, 2, argv, len);
-	bool		there = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+	redisReply *reply = fo_redis_ask(asker, 2, argv, len);
+	bool		good = reply != NULL && reply->type == REDIS_REPLY_INTEGER;
 
+	*there = good && reply->integer == 1;
 	if (reply != NULL)
 		freeReplyObject(reply);
-	return there;
+	return good;
+}
+
+/* Begin to tell all names again, within a transaction. */
+static void
+begin_telling(void)
+{
+	telling = true;
+	told_from = InvalidTransactionId;
+	told_to = XidFromFullTransactionId(ReadNextFullTransactionId());
+	next_telling = 0;
+	/* should this worker die, the next one must begin anew */
+	fo_redis_save_heard("", heard);
+}
+
+/* Tell names again, and once more while transactions of before are in progress. */
+static void
+go_on_telling(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TransactionId xmin;
+
+	if (!telling || (now < next_telling && next_telling - now <= RETRY_MS * INT64CONST(1000)))
+		return;
+	next_telling = now + RETRY_MS * INT64CONST(1000);
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	xmin = GetActiveSnapshot()->xmin;
+	if (fo_redis_tell_again(told_from))
+	{
+		told_from = xmin;
+		telling = TransactionIdPrecedes(xmin, told_to);
+		if (!telling)
+			fo_redis_save_heard(run_id, heard);
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Remember how far we have heard, and let names go that nobody needs any more. */
+static void
+note_heard(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (heard >= saved && heard - saved < SAVE_EVERY_MS * INT64CONST(1000))
+		return;
+	saved = heard;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	fo_redis_save_heard(telling ? "" : run_id, heard);
+	if (noted_at > now || heard - noted_at > FO_REDIS_DEAF_MS * INT64CONST(1000))
+	{
+		if (noted_at != 0 && noted_at <= now)
+			fo_redis_forget_told(noted_xmin);
+		noted_at = now;
+		noted_xmin = GetActiveSnapshot()->xmin;
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
 
 /* Change a key ourselves; false if the last such change was not heard of. */
@@ -398,31 +232,27 @@ probe(void)
 		return false;
 	unheard = true;
 	last_probe = now;
-	reply = ask(asker, 5, argv, len);
+	if (own_sent == 0)
+		own_sent = now;
+	reply = fo_redis_ask(asker, 5, argv, len);
 	good = reply != NULL;
 	/* a full Redis takes no changes, so there is nothing to be told of */
 	if (good && reply->type == REDIS_REPLY_ERROR)
+	{
 		unheard = false;
+		own_sent = 0;
+	}
 	if (good)
 		freeReplyObject(reply);
 	return good;
 }
 
-/* Begin to listen; true if it worked. */
-static bool
-start_tracking(void)
+/* Names of this database's keys, and of ours, in the Redis that we are connected to. */
+static void
+make_names(void)
 {
-	long long	client;
 	char	   *database;
-	bool		recent;
 
-	listener = connect_tracked();
-	asker = listener != NULL ? connect_tracked() : NULL;
-	if (asker == NULL)
-	{
-		stop_tracking();
-		return false;
-	}
 	StartTransactionCommand();
 	database = get_database_name(MyDatabaseId);
 	if (name_prefix != NULL)
@@ -436,24 +266,98 @@ start_tracking(void)
 									 psprintf("%s@probe" UINT64_FORMAT "/%u", name_prefix,
 											  GetSystemIdentifier(), fo_timeline()));
 	CommitTransactionCommand();
+}
+
+/*
+ * From now on nothing is missed: what is in doubt?  Says in *recent whether what Redis
+ * and other servers tell is enough to know.
+ */
+static bool
+look_back(TimestampTz since, bool *recent)
+{
+	char		told_run[sizeof(run_id)];
+	TimestampTz at;
+	bool		there;
+
+	if (!remembers(&there))
+		return false;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	fo_redis_load_heard(told_run, sizeof(told_run), &at);
+	heard = Max(heard, at);
+	*recent = heard != 0 && heard <= since &&
+		since - heard <= FO_REDIS_DEAF_MS * INT64CONST(1000);
+	if (!there || strcmp(told_run, run_id) != 0)
+		begin_telling();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return true;
+}
+
+/* Connect two clients, of which one is told what anyone changes. */
+static bool
+open_ears(void)
+{
+	long long	client;
+
+	listener = connect_tracked();
+	asker = listener != NULL ? connect_tracked() : NULL;
+	if (asker == NULL)
+		return false;
+	make_names();
 	client = client_id(listener);
-	if (client < 0 || !subscribe(listener) || !redirect_to(client))
+	return client >= 0 && subscribe(listener) && redirect_to(client);
+}
+
+/* Begin to listen; true if it worked. */
+static bool
+start_tracking(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		recent;
+
+	if (!open_ears() || !look_back(now, &recent))
 	{
 		stop_tracking();
 		return false;
 	}
-	/* from now on nothing is missed */
-	recent = was_listening();
-	drop_unheard(!recent);
+	fo_redis_drop_unheard(!recent);
 	unheard = false;
 	last_probe = 0;
-	if ((recent && !compare_table()) || !probe())
+	own_sent = 0;
+	if ((recent && !fo_redis_compare_table(asker, name_prefix)) || !probe())
 	{
 		stop_tracking();
 		return false;
 	}
+	heard = now;
+	saved = 0;
 	pg_atomic_write_u32(&fo_cache_shared()->breaker.tracking, 1);
 	return true;
+}
+
+/* Is there news of our own change?  Then all of before has been heard. */
+static void
+look_for_own(redisReply **names, size_t n)
+{
+	for (size_t i = 0; i < n && own_sent != 0; i++)
+		if (names[i]->len == strlen(probe_name) &&
+			memcmp(names[i]->str, probe_name, names[i]->len) == 0)
+		{
+			heard = own_sent;
+			own_sent = 0;
+		}
+}
+
+/* Redis was emptied: no value has changed, but traces are gone. */
+static void
+handle_flush(void)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	begin_telling();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
 
 /* Handle a message: "message", channel, names or nil. */
@@ -466,10 +370,15 @@ handle_message(redisReply *message)
 		return false;
 	names = message->element[2];
 	if (names->type != REDIS_REPLY_ARRAY)
-		return true;			/* flushed: values are gone, none has changed */
-	for (size_t i = 0; i < names->elements; i += MAX_BATCH)
-		if (!handle_names(names->element + i, Min(names->elements - i, MAX_BATCH)))
+	{
+		handle_flush();
+		return true;
+	}
+	for (size_t i = 0; i < names->elements; i += FO_REDIS_NAMES)
+		if (!fo_redis_look_at_names(asker, name_prefix, names->element + i,
+									Min(names->elements - i, FO_REDIS_NAMES)))
 			return false;
+	look_for_own(names->element, names->elements);
 	return true;
 }
 
@@ -516,7 +425,11 @@ fo_redis_track(int timeout_ms)
 		ResetLatch(MyLatch);
 	if (listener != NULL && (events & WL_SOCKET_READABLE) && !receive())
 		stop_tracking();
+	if (listener == NULL)
+		return;
+	go_on_telling();
+	note_heard();
 	/* after what has arrived was read */
-	if (listener != NULL && !probe())
+	if (!probe())
 		stop_tracking();
 }

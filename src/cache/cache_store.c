@@ -227,8 +227,8 @@ fo_store_as_owner(Oid *saved_user, int *saved_context)
 }
 
 /* Run a saved plan as the owner; prepares it first if need be. */
-static uint64
-run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+uint64
+fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	Oid			user;
 	int			context;
@@ -276,7 +276,7 @@ fo_store_put(FoCacheKey *key, const FoCacheItem *item)
 	values[COL_WRITER - 1] = ObjectIdGetDatum(item->writer);
 	values[COL_TAGS - 1] = PointerGetDatum(item->tags);
 	nulls[COL_TAGS - 1] = item->tags ? ' ' : 'n';
-	run(&put_plan,
+	fo_store_run(&put_plan,
 		"INSERT INTO filteropt.cache_entry AS e (digest, resource, version, role, key, value,"
 		" created, expires, stale_until, writer, tags)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -317,6 +317,6 @@ fo_store_delete(FoCacheKey *key)
 		return true;
 	}
 	values[0] = PointerGetDatum(digest_datum(key));
-	return run(&delete_plan, "DELETE FROM filteropt.cache_entry WHERE digest = $1",
+	return fo_store_run(&delete_plan, "DELETE FROM filteropt.cache_entry WHERE digest = $1",
 			   1, types, values, NULL) > 0;
 }

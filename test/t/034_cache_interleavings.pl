@@ -69,7 +69,7 @@ sub held
 }
 
 my $fence = '^SET \S*:k%d FOC1F';
-my $publish = '^EVALSHA \w+ 1 \S*:k%d ';
+my $publish = '^EVALSHA \w+ 1 \S*:k%d FOC1F';
 my $change = q{UPDATE base SET v = v + 1 WHERE k = %d; SELECT cache_delete('r', 'k%1$d');};
 
 for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
@@ -178,7 +178,7 @@ for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
 	$k = fresh_key();
 	$proxy->rule('error', sprintf $fence, $k);
 	sql(sprintf $change, $k);
-	held($one, 'before', '^SET \S*:k' . $k . ' FOC1T', q{SELECT cache_put('r', 'other', '0')});
+	held($one, 'before', '^EVALSHA \w+ 1 \S*:k' . $k . ' FOC1T', q{SELECT cache_put('r', 'other', '0')});
 	$proxy->rule('error', sprintf $fence, $k);
 	sql(sprintf $change, $k);
 	$proxy->release;

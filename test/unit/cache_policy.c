@@ -57,7 +57,7 @@ static double
 hit_ratio(uint64_t (*stream) (long), uint32_t size, int rule, long n)
 {
 	FoCacheModel *model = malloc(fo_cache_model_bytes(size));
-	FoCacheAdapt *adapt = malloc(fo_cache_adapt_bytes());
+	FoCacheAdapt *adapt = malloc(fo_cache_adapt_bytes(size));
 	long		hits = 0;
 
 	random_state = 88172645463325252u;

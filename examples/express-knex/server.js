@@ -1,6 +1,7 @@
 // node server.js filteropt|classic
 //
-//   DATABASE_URL  postgres://...        REDIS_URL  redis://... (classic only)
+//   DATABASE_URL  postgres://..., or libpq's variables
+//   REDIS_URL     redis://... (classic only)
 //   PORT          3000, 0 for any       HOST       127.0.0.1
 //   CLASSIFIER_MS how long the model that is played here takes, 200
 

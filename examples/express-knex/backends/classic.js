@@ -13,7 +13,7 @@ import { createClassifications } from './classic/classifications.js';
 import { decide, matchKeywords } from './classic/decide.js';
 import { historyPage } from './classic/history.js';
 
-const DEFAULT_CONFIG = { mode: 'keyword', threshold: 0.7 };
+const DEFAULT_CONFIG = { mode: 'keyword', strategy: 'moderate', threshold: null };
 
 // One for the post and one for each keyword found in it.
 function eventsOf(userId, { post_id, decision, method, reason, keywords }) {
@@ -33,7 +33,7 @@ export async function createClassic({ knex, redis, redisUrl, classifier, tuned =
 			knex('users').where({ id: userId }).first('id'));
 		if (!user) throw new HttpError(404, 'not_found', `there is no user ${userId}`);
 		const config = await cache.remember(`filter_config:${userId}`, 1800, () =>
-			knex('filter_config').where({ user_id: userId }).first('mode', 'threshold'));
+			knex('filter_config').where({ user_id: userId }).first('mode', 'strategy', 'threshold'));
 		return config ?? DEFAULT_CONFIG;
 	}
 

@@ -4,8 +4,9 @@ import express from 'express';
 
 import { HttpError } from '../lib/errors.js';
 import * as validate from '../lib/validate.js';
+import { createSettle } from './filteropt/settle.js';
 
-// Takes the body as it came: a posted feed goes through to the database, which reads it.
+// A posted feed goes through to the database as it came.
 const FILTER = `
 	SELECT json_build_object('items', coalesce(json_agg(f), '[]'))::text AS body,
 		coalesce(bool_or(f.decision IN ('pending', 'waiting')), false) AS undecided
@@ -52,6 +53,7 @@ const conditional = (select) => `
 export function createFilteropt({ knex, classifier }) {
 	// Named statements are planned once per connection.
 	const run = (name, sql, bindings) => knex.raw(sql, bindings).options({ name });
+	const settle = createSettle({ run, classifier, filter: FILTER });
 
 	async function get(request, response, name, select, bindings) {
 		const { rows: [row] } = await run(name, conditional(select), [
@@ -74,7 +76,9 @@ export function createFilteropt({ knex, classifier }) {
 		async filterFeed(request, response) {
 			const { rows: [answer] } = await run('filter', FILTER, [request.body ?? '', request.userId]);
 			if (!answer) throw new HttpError(404, 'not_found', `there is no user ${request.userId}`);
-			response.type('json').send(answer.body);
+			response.type('json').send(answer.undecided
+				? await settle(request.userId, request.body, answer.body)
+				: answer.body);
 		},
 
 		listKeywords: (request, response) =>

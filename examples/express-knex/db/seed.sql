@@ -3,8 +3,8 @@
 INSERT INTO users (id, email) SELECT i, format('user%s@example.org', i) FROM generate_series(1, 100) AS i;
 SELECT setval(pg_get_serial_sequence('users', 'id'), 100);
 
-INSERT INTO filter_config (user_id, mode)
-SELECT id, CASE WHEN id = 1 OR id > 50 THEN 'hybrid' ELSE 'keyword' END FROM users;
+INSERT INTO filter_config (user_id, mode, strategy)
+SELECT id, CASE WHEN id = 1 OR id > 50 THEN 'hybrid' ELSE 'keyword' END, 'strict' FROM users;
 
 INSERT INTO keywords (user_id, keyword)
 SELECT 1, unnest(ARRAY['crypto', 'giveaway', 'spoiler', 'war', 'ass', 'ad', 'casino', 'miracle pill',

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "cache/cache_class.h"
 #include "cache/cache_internal.h"
 #include "core/cache_text.h"
 #include "fmgr.h"
@@ -18,7 +19,6 @@
 #include "utils/snapmgr.h"
 
 #define KEY_VERSION		"filteropt classification 1"
-#define KEY_BYTES		(3 + 64)
 
 /* Parts of a key, each preceded by its length when hashed. */
 typedef struct Parts
@@ -52,8 +52,8 @@ normal_text(text *body, size_t *len)
 }
 
 /* Write the key of a text for a model: "c1:" and 64 hexadecimal digits. */
-static void
-make_key(char *to, text *body, text *model, text *prompt, Jsonb *params)
+void
+fo_classification_make_key(char *to, text *body, text *model, text *prompt, Jsonb *params)
 {
 	Parts		parts = {.n = 0};
 	uint8		digest[32];
@@ -84,14 +84,14 @@ PG_FUNCTION_INFO_V1(fo_classification_key);
 Datum
 fo_classification_key(PG_FUNCTION_ARGS)
 {
-	char		key[KEY_BYTES];
+	char		key[FO_CLASSIFICATION_KEY_BYTES];
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	make_key(key, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+	fo_classification_make_key(key, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
 			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
 			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, KEY_BYTES));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, FO_CLASSIFICATION_KEY_BYTES));
 }
 
 PG_FUNCTION_INFO_V1(fo_classification_normal);
@@ -122,8 +122,8 @@ number_field(Jsonb *object, const char *name)
 }
 
 /* Count what a hit has saved: millionths of the cost's unit, and milliseconds. */
-static void
-count_savings(FoCacheResource *resource, Jsonb *object)
+void
+fo_classification_count_savings(FoCacheResource *resource, Jsonb *object)
 {
 	double		cost = number_field(object, "cost") * 1e6;
 	double		ms = number_field(object, "ms");
@@ -141,7 +141,7 @@ Datum
 fo_classification_get(PG_FUNCTION_ARGS)
 {
 	static const char name[] = "classification";
-	char		bytes[KEY_BYTES];
+	char		bytes[FO_CLASSIFICATION_KEY_BYTES];
 	FoCacheResource *resource = fo_resource_find(name, strlen(name));
 	FoCacheKey	key;
 	FoCacheItem item;
@@ -152,14 +152,14 @@ fo_classification_get(PG_FUNCTION_ARGS)
 		resource = fo_resource_get(cstring_to_text(name));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	make_key(bytes, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+	fo_classification_make_key(bytes, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
 			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
 			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
-	fo_key_make(&key, resource, bytes, KEY_BYTES);
+	fo_key_make(&key, resource, bytes, FO_CLASSIFICATION_KEY_BYTES);
 	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
 		!JB_ROOT_IS_OBJECT(item.value))
 		PG_RETURN_NULL();
-	count_savings(resource, item.value);
+	fo_classification_count_savings(resource, item.value);
 	verdict = getKeyJsonValueFromContainer(&item.value->root, "verdict", 7, &buffer);
 	if (verdict == NULL || verdict->type == jbvNull)
 		PG_RETURN_NULL();

@@ -151,6 +151,7 @@ extern bool fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);
 
 /* cache_get.c */
+extern const char *const fo_cache_level_name[]; /* by FoCacheLevel */
 extern Datum fo_interval_datum(int64 us);
 
 /* cache_change.c: writing, and what a transaction has pending */

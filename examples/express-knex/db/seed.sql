@@ -7,8 +7,14 @@ INSERT INTO filter_config (user_id, mode, strategy)
 SELECT id, CASE WHEN id = 1 OR id > 50 THEN 'hybrid' ELSE 'keyword' END, 'strict' FROM users;
 
 INSERT INTO keywords (user_id, keyword)
-SELECT 1, unnest(ARRAY['crypto', 'giveaway', 'spoiler', 'war', 'ass', 'ad', 'casino', 'miracle pill',
-	'election', 'cafe', 'free', 'bitcoin']);
+SELECT 1, unnest(ARRAY['crypto', 'giveaway', 'spoiler', 'war', 'ass', 'casino', 'miracle pill',
+	'election', 'cafe', 'bitcoin']);
+
+-- His last six days.
+INSERT INTO analytics_events (user_id, event_type, post_id, created_at)
+SELECT 1, CASE WHEN n % 7 < 2 THEN 'POST_FILTERED' ELSE 'POST_SHOWN' END, format('d%s-%s', day, n),
+	date_trunc('day', now(), 'UTC') - day * interval '1 day' + n * interval '5 minutes'
+FROM generate_series(1, 6) AS day, generate_series(1, 40 + day * 37 % 60) AS n;
 
 WITH word AS (
 	SELECT row_number() OVER () AS n, word FROM unnest(string_to_array(

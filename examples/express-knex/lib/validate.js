@@ -2,7 +2,6 @@
 
 import { HttpError } from './errors.js';
 
-export const MAX_POSTS = 200;
 const MAX_PAGE = 100;
 const MAX_DAYS = 366;
 
@@ -52,7 +51,6 @@ export function keyword(body) {
 export function posts(body) {
 	const list = body?.posts;
 	if (!Array.isArray(list)) refuse('posts must be an array');
-	if (list.length > MAX_POSTS) refuse(`posts must have at most ${MAX_POSTS} entries`);
 	list.forEach((post, n) => {
 		if (typeof post?.id !== 'string' || post.id === '') refuse(`posts[${n}].id must be a text`);
 		if (typeof post.body !== 'string') refuse(`posts[${n}].body must be a text`);

@@ -42,6 +42,12 @@ function highlighted(body, spans = []) {
 	return nodes;
 }
 
+function reasonOf({ decision, method, reason, keywords }) {
+	if (decision === 'show') return '';
+	if (decision !== 'hide') return reason;
+	return method === 'ai' ? `hidden by the model: ${reason}` : `hidden: ${keywords.join(', ')}`;
+}
+
 function showFeed(posts, items, milliseconds) {
 	$('feed').replaceChildren(...items.map((item, n) =>
 		fromTemplate('post', (find, node) => {
@@ -49,7 +55,7 @@ function showFeed(posts, items, milliseconds) {
 			node.classList.add(item.decision);
 			find('.author').textContent = posts[n].author;
 			find('.body').append(...highlighted(posts[n].body, item.spans));
-			find('.reason').textContent = item.decision === 'hide' ? `hidden: ${item.reason}` : item.decision === 'show' ? '' : item.reason;
+			find('.reason').textContent = reasonOf(item);
 		})));
 	const hidden = items.filter(({ decision }) => decision === 'hide').length;
 	$('summary').textContent =

@@ -92,6 +92,7 @@ test('texts are texts on the page, whatever is in them', { skip }, async () => {
 });
 
 test('a picture of the page', { skip: skip || !process.env.SCREENSHOT }, async () => {
+	await (await open(await newUser({ mode: 'ai' }))).close(); // the model has seen the posts
 	const page = await open(1);
 	const { body } = await request(servers.filteropt, 'GET', '/api/users/1/keywords');
 	await page.locator('#keywords li').nth(body.items.length - 1).waitFor();

@@ -4,10 +4,12 @@
  */
 #include "postgres.h"
 
+#include "advisor/advise.h"
 #include "advisor/advisor.h"
 
 /* Define the settings of the feature and, when preloaded, take its hooks. */
 void
 fo_advisor_init(void)
 {
+	fo_advise_init();
 }

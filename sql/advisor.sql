@@ -93,7 +93,7 @@ COMMENT ON VIEW filteropt.index_shape IS
 
 CREATE VIEW filteropt.index_cover AS
 SELECT a.indexrelid, b.indexrelid AS covered_by, b.name AS covered_by_name,
-	a.keys = b.keys AND a.included @> b.included AS duplicate,
+	cardinality(a.keys) = cardinality(b.keys) AND a.included @> b.included AS duplicate,
 	(b.contype IS NOT NULL, b.indisunique, -b.indexrelid::bigint)
 		> (a.contype IS NOT NULL, a.indisunique, -a.indexrelid::bigint) AS ranks_higher
 FROM filteropt.index_shape a
@@ -250,13 +250,14 @@ BEGIN ATOMIC
 			'bytes', (filteropt.index_space(s.indexrelid, 0)).bytes, 'partitions', part.missing)),
 		CASE
 			WHEN s.relkind = 'I' THEN CASE WHEN part.missing IS NOT NULL AND d.def IS NOT NULL
-				THEN filteropt.index_create_sql(s.indrelid, 'i' || s.indexrelid, d.def, s.indexrelid, s.indisunique) END
+				THEN filteropt.index_create_sql(s.indrelid, h.suffix, d.def, s.indexrelid, s.indisunique) END
 			WHEN s.name ~ '_cc(new|old)\d*"?$' THEN format('DROP INDEX CONCURRENTLY %s', s.name)
 			WHEN s.indisexclusion THEN format('REINDEX INDEX %s', s.name)
 			ELSE format('REINDEX INDEX CONCURRENTLY %s', s.name) END
 	FROM filteropt.index_shape s
 	CROSS JOIN LATERAL (SELECT format('CREATE %sINDEX %s ON ONLY %s', CASE WHEN s.indisunique THEN 'UNIQUE ' ELSE '' END,
-		(SELECT quote_ident(c.relname) FROM pg_class c WHERE c.oid = s.indexrelid), s.table_name) AS start) h
+		quote_ident(c.relname), s.table_name) AS start, left(c.relname, 30) AS suffix
+		FROM pg_class c WHERE c.oid = s.indexrelid) h
 	CROSS JOIN LATERAL (SELECT CASE WHEN starts_with(pg_get_indexdef(s.indexrelid), h.start)
 		THEN substr(pg_get_indexdef(s.indexrelid), length(h.start) + 1) END AS def) d
 	CROSS JOIN LATERAL (
@@ -509,5 +510,92 @@ END;
 COMMENT ON FUNCTION filteropt.index_health(regnamespace[], interval, bigint, bigint, double precision) IS
 	'Indexes that are invalid, duplicate, redundant, unused, bloated, missing on foreign keys, or keep updates from being '
 	'heap-only, each with evidence and the statement that fixes it. Changes nothing';
+
+CREATE FUNCTION filteropt.index_snapshot(relation oid) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+	SELECT jsonb_build_object('counted_since', filteropt.index_stats_since(), 'seq_scan', t.seq_scan,
+		'n_tup_upd', t.n_tup_upd, 'n_tup_hot_upd', t.n_tup_hot_upd, 'index_bytes', pg_indexes_size(relation),
+		'scans', (SELECT jsonb_object_agg(u.indexrelid, u.idx_scan) FROM pg_stat_all_indexes u WHERE u.relid = t.relid),
+		'statements', (SELECT jsonb_object_agg(s.queryid, jsonb_build_object(
+				'calls', s.calls, 'ms', s.total_ms, 'blocks', s.blocks))
+			FROM filteropt.index_statements() s
+			WHERE EXISTS (SELECT FROM filteropt.index_query_tables(s.query) q
+				WHERE q.table_name = t.relname AND coalesce(q.schema_name, t.schemaname) = t.schemaname)))
+	FROM pg_stat_all_tables t
+	WHERE t.relid = relation;
+END;
+COMMENT ON FUNCTION filteropt.index_snapshot(oid) IS
+	'Counters of a table, of its indexes and of the statements that name it, as index_apply keeps them';
+
+CREATE PROCEDURE filteropt.index_apply(ddl text, dry_run boolean DEFAULT false,
+		lock_timeout interval DEFAULT '10 seconds',
+		INOUT statement text DEFAULT NULL, INOUT undo text DEFAULT NULL, INOUT id bigint DEFAULT NULL)
+	LANGUAGE c AS 'MODULE_PATHNAME', 'fo_index_apply';
+COMMENT ON PROCEDURE filteropt.index_apply(text, boolean, interval, text, text, bigint) IS
+	'Have a background worker execute one CREATE INDEX, DROP INDEX or REINDEX concurrently, with the caller''s rights, and '
+	'record it in index_applied. Gives up after lock_timeout while others write to the table; leaves no invalid index. '
+	'A dry run only shows the statement';
+REVOKE ALL ON PROCEDURE filteropt.index_apply(text, boolean, interval, text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION filteropt.index_impact(applied bigint DEFAULT NULL)
+	RETURNS TABLE (id bigint, measure text, before double precision, after double precision,
+		subject text, evidence jsonb, undo text)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+	WITH work AS (
+		SELECT a.*, n.now, a.before ->> 'counted_since' IS NOT DISTINCT FROM n.now ->> 'counted_since' AS counting,
+			nullif(extract(epoch FROM a.started_at - (a.before ->> 'counted_since')::timestamptz), 0) / 3600 AS hours_before,
+			nullif(extract(epoch FROM clock_timestamp() - a.finished_at), 0) / 3600 AS hours_after
+		FROM filteropt.index_applied a
+		CROSS JOIN LATERAL (SELECT filteropt.index_snapshot(a.relation) AS now) n
+		WHERE a.finished_at IS NOT NULL AND a.error IS NULL AND n.now IS NOT NULL
+			AND (applied IS NULL OR a.id = applied)
+	), query AS (
+		SELECT w.id, w.undo, st.queryid, st.query, b.calls AS calls_before, b.ms AS ms_before, b.blocks AS blocks_before,
+			st.calls - CASE WHEN st.calls >= b.calls THEN b.calls ELSE 0 END AS calls_after,
+			st.total_ms - CASE WHEN st.calls >= b.calls THEN b.ms ELSE 0 END AS ms_after,
+			st.blocks - CASE WHEN st.calls >= b.calls THEN b.blocks ELSE 0 END AS blocks_after
+		FROM work w
+		JOIN filteropt.index_statements() st ON w.now -> 'statements' ? st.queryid::text
+		CROSS JOIN LATERAL (SELECT w.before -> 'statements' -> st.queryid::text AS kept) k
+		CROSS JOIN LATERAL (SELECT coalesce((k.kept ->> 'calls')::bigint, 0) AS calls,
+			coalesce((k.kept ->> 'ms')::float8, 0) AS ms, coalesce((k.kept ->> 'blocks')::bigint, 0) AS blocks) b
+	), counter AS (
+		SELECT w.id, w.undo, w.ddl, w.relation, w.index, w.hours_before, w.hours_after,
+			(w.before ->> 'seq_scan')::float8 AS scans_before,
+			(w.now ->> 'seq_scan')::float8 - CASE WHEN w.counting THEN (w.before ->> 'seq_scan')::float8 ELSE 0 END AS scans_after,
+			(w.before ->> 'n_tup_hot_upd')::float8 / nullif((w.before ->> 'n_tup_upd')::float8, 0) AS hot_before,
+			((w.now ->> 'n_tup_hot_upd')::float8 - CASE WHEN w.counting THEN (w.before ->> 'n_tup_hot_upd')::float8 ELSE 0 END)
+				/ nullif((w.now ->> 'n_tup_upd')::float8
+					- CASE WHEN w.counting THEN (w.before ->> 'n_tup_upd')::float8 ELSE 0 END, 0) AS hot_after,
+			(w.now -> 'scans' ->> w.index::oid::text)::float8
+				- CASE WHEN w.counting THEN coalesce((w.before -> 'scans' ->> w.index::oid::text)::float8, 0) ELSE 0 END AS used,
+			(w.before ->> 'index_bytes')::float8 AS bytes_before, (w.now ->> 'index_bytes')::float8 AS bytes_after
+		FROM work w
+	)
+	SELECT q.id, 'ms per call', q.ms_before / nullif(q.calls_before, 0), q.ms_after / q.calls_after, q.query,
+		jsonb_build_object('queryid', q.queryid, 'calls_before', q.calls_before, 'calls_after', q.calls_after,
+			'blocks_per_call_before', q.blocks_before / nullif(q.calls_before, 0),
+			'blocks_per_call_after', q.blocks_after / q.calls_after), q.undo
+	FROM query q WHERE q.calls_after > 0
+	UNION ALL
+	SELECT c.id, 'sequential scans per hour', c.scans_before / c.hours_before, c.scans_after / c.hours_after, c.relation::text,
+		jsonb_build_object('scans_before', c.scans_before, 'scans_after', c.scans_after), c.undo
+	FROM counter c
+	UNION ALL
+	SELECT c.id, 'scans of the index', NULL, c.used, c.index::text, jsonb_build_object('ddl', c.ddl), c.undo
+	FROM counter c WHERE c.used IS NOT NULL
+	UNION ALL
+	SELECT c.id, 'share of heap-only updates', c.hot_before, c.hot_after, c.relation::text, '{}', c.undo
+	FROM counter c WHERE c.hot_before IS NOT NULL OR c.hot_after IS NOT NULL
+	UNION ALL
+	SELECT c.id, 'bytes of the indexes', c.bytes_before, c.bytes_after, c.relation::text, '{}', c.undo
+	FROM counter c
+	ORDER BY 1, 2, 5;
+END;
+COMMENT ON FUNCTION filteropt.index_impact(bigint) IS
+	'What changed since a statement of index_applied (all if null) was executed: statements that name the table, if '
+	'pg_stat_statements is installed, scans, size, heap-only updates; with the statement that takes it back';
 
 -- repeated and slow queries

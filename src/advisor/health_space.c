@@ -43,15 +43,20 @@ may_look_inside(Oid index)
 		has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES);
 }
 
-/* Bytes of the tuples on a page that are not marked dead, with their pointers. */
+/*
+ * Bytes of a leaf page's tuples that are not marked dead, with their pointers.
+ * Its upper bound, the first item of all but the last page, does not count:
+ * of many pages that are nearly empty few such bounds will remain.
+ */
 static Size
 live_bytes(Page page)
 {
+	BTPageOpaque opaque = (BTPageOpaque) PageGetSpecialPointer(page);
 	Size		bytes = 0;
 
-	if (PageIsNew(page) || P_IGNORE((BTPageOpaque) PageGetSpecialPointer(page)))
+	if (PageIsNew(page) || P_IGNORE(opaque) || !P_ISLEAF(opaque))
 		return 0;
-	for (OffsetNumber n = FirstOffsetNumber; n <= PageGetMaxOffsetNumber(page); n++)
+	for (OffsetNumber n = P_FIRSTDATAKEY(opaque); n <= PageGetMaxOffsetNumber(page); n++)
 	{
 		ItemId		item = PageGetItemId(page, n);
 

@@ -22,6 +22,13 @@
 #define fo_parse_analyze(raw, text) parse_analyze(raw, text, NULL, 0, NULL)
 #endif
 
+/* UNIQUE NULLS NOT DISTINCT came with 15. */
+#if PG_VERSION_NUM >= 150000
+#define fo_index_nulls_not_distinct(stmt) ((stmt)->nulls_not_distinct)
+#else
+#define fo_index_nulls_not_distinct(stmt) false
+#endif
+
 /* From 18 on, grouped expressions are columns of a range table entry. */
 #if PG_VERSION_NUM >= 180000
 static inline Query *

@@ -5,9 +5,11 @@
 #include "postgres.h"
 
 #include "advisor/advisor.h"
+#include "advisor/watch.h"
 
 /* Define the settings of the feature and, when preloaded, take its hooks. */
 void
 fo_advisor_init(void)
 {
+	fo_watch_init();
 }

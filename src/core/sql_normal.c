@@ -47,6 +47,8 @@ typedef struct Normalizer
 	size_t		size;
 	Token		before[BEFORE]; /* before[0] is the last one */
 	int			nvariable;		/* next of the source's variables */
+	int			variable_number[FO_SQL_VARIABLES];	/* $n of each, 0: none yet */
+	bool		key_is_dollar;	/* the key is written $n */
 	int			depth;			/* of parentheses */
 	int			list_depth;		/* of an ORDER BY or GROUP BY, or -1 */
 	bool		at_item;		/* at the start of an item of it */
@@ -384,6 +386,17 @@ write_before(Normalizer *n, size_t offset, const char *bytes, size_t len)
 	memcpy(n->out + offset, bytes, len);
 }
 
+/* The number of a parameter that is written as such. */
+static int
+dollar_number(const FoSqlSource *source, const Token *token)
+{
+	int			number = 0;
+
+	for (size_t i = 1; i < token->len && number < 100000; i++)
+		number = number * 10 + (source->text[token->at + i] - '0');
+	return number;
+}
+
 /* Make the text of a parameter, or of what the caller wants instead. */
 static size_t
 parameter_text(Normalizer *n, bool is_key, int number, char *text, size_t size)
@@ -393,6 +406,7 @@ parameter_text(Normalizer *n, bool is_key, int number, char *text, size_t size)
 	if (!is_key)
 		return (size_t) snprintf(text, size, "$%d", number);
 	n->result->key = number;
+	n->result->key_times++;
 	n->key_pending = true;
 	n->result->key_bare = is_symbol(n, &n->before[0], "=");
 	for (const char *p = n->source->key_text; *p != '\0' && len + 16 < size; p++)
@@ -405,22 +419,27 @@ parameter_text(Normalizer *n, bool is_key, int number, char *text, size_t size)
 	return len;
 }
 
-/* Write a parameter for a token; number 0 makes it a new one. */
-static void
-write_parameter(Normalizer *n, const Token *token, int number)
+/* Is a constant the key?  A sign before it may be what its offset says. */
+static bool
+is_constant_key(const Normalizer *n, const Token *token)
 {
 	const FoSqlSource *source = n->source;
-	bool		is_key = source->key >= 0 && source->key_text != NULL && n->result->key == 0 &&
+
+	return source->key >= 0 && source->key_id == 0 && source->key_text != NULL &&
 		((size_t) source->key == token->at ||
 		 (is_symbol(n, &n->before[0], "-") && (size_t) source->key == n->before[0].at));
+}
+
+/* Write a parameter for a token. */
+static void
+write_parameter(Normalizer *n, const Token *token, int number, bool is_key)
+{
 	char		text[256];
-	size_t		len;
+	size_t		len = parameter_text(n, is_key, number, text, sizeof(text));
 	int			type = token->kind == STRING ? literal_type(n) : 0;
 
-	if (number == 0)
-		number = ++n->result->highest;
-	len = parameter_text(n, is_key, number, text, sizeof(text));
-	if (is_key && n->before[0].at == (size_t) source->key)
+	if (is_key && n->source->key_id == 0 && is_symbol(n, &n->before[0], "-") &&
+		n->before[0].at == (size_t) n->source->key)
 	{
 		/* the sign of a number belongs to it */
 		n->result->len = n->before[0].out;
@@ -435,6 +454,45 @@ write_parameter(Normalizer *n, const Token *token, int number)
 	n->result->len = n->before[0].out + n->before[0].len;
 	memcpy(text + len, "::", 2);
 	write_before(n, n->before[type - 1].out, text, len + 2);
+}
+
+/* The number of a new parameter; a key that is dropped takes none. */
+static int
+next_number(Normalizer *n, bool is_key)
+{
+	return is_key && n->source->drop_key ? n->result->highest : ++n->result->highest;
+}
+
+/* Write what the text has as $n. */
+static void
+write_dollar(Normalizer *n, const Token *token)
+{
+	const FoSqlSource *source = n->source;
+	int			number = dollar_number(source, token);
+	bool		is_key = n->key_is_dollar && number == source->key_id;
+
+	if (n->key_is_dollar && source->drop_key && number > source->key_id)
+		number--;
+	write_parameter(n, token, number + source->first, is_key);
+}
+
+/* Write the next of the caller's variables. */
+static void
+write_variable(Normalizer *n, Token *token)
+{
+	const FoSqlSource *source = n->source;
+	int			this = n->nvariable;
+	bool		is_key = source->key >= 0 && source->key_text != NULL && !n->key_is_dollar &&
+		source->key_id != 0 && source->variable_id[this] == source->key_id;
+	int		   *number = &n->variable_number[this];
+
+	for (int i = 0; i < this && *number == 0; i++)
+		if (source->variable_id[i] == source->variable_id[this])
+			*number = n->variable_number[i];
+	if (*number == 0)
+		*number = next_number(n, is_key);
+	token->len = fo_sql_name(source->text + token->at, source->len - token->at);
+	write_parameter(n, token, *number, is_key);
 }
 
 /* Follow the lists of ORDER BY and GROUP BY, whose numbers are positions. */
@@ -490,27 +548,20 @@ is_variable(Normalizer *n, const Token *token)
 static void
 write_token(Normalizer *n, Token *token)
 {
-	const FoSqlSource *source = n->source;
-	const char *text = source->text + token->at;
 	bool		kept = n->at_item || n->type_depth >= 0;
 
 	if (token->kind == PARAMETER)
-	{
-		int			number = 0;
-
-		for (size_t i = 1; i < token->len && number < 100000; i++)
-			number = number * 10 + (text[i] - '0');
-		write_parameter(n, token, number + source->first);
-	}
+		write_dollar(n, token);
 	else if (is_variable(n, token))
-	{
-		token->len = fo_sql_name(text, source->len - token->at);
-		write_parameter(n, token, 0);
-	}
+		write_variable(n, token);
 	else if (token->kind == STRING || (token->kind == NUMBER && !kept))
-		write_parameter(n, token, 0);
+	{
+		bool		is_key = is_constant_key(n, token);
+
+		write_parameter(n, token, next_number(n, is_key), is_key);
+	}
 	else
-		write(n, text, token->len);
+		write(n, n->source->text + token->at, token->len);
 }
 
 /* Does a string that follows belong to the string before: a continuation, or UESCAPE? */
@@ -528,16 +579,8 @@ highest_parameter(const FoSqlSource *source)
 	int			highest = 0;
 
 	for (Token t = take(source, 0); t.kind != END; t = take(source, t.at + t.len))
-	{
-		int			number = 0;
-
-		if (t.kind != PARAMETER)
-			continue;
-		for (size_t i = 1; i < t.len && number < 100000; i++)
-			number = number * 10 + (source->text[t.at + i] - '0');
-		if (number > highest)
-			highest = number;
-	}
+		if (t.kind == PARAMETER && dollar_number(source, &t) > highest)
+			highest = dollar_number(source, &t);
 	return highest;
 }
 
@@ -562,7 +605,11 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 	size_t		end = 0;
 	bool		first = true;
 
+	n.key_is_dollar = source->key >= 0 && source->key_text != NULL && source->key_id > 0 &&
+		(size_t) source->key < source->len && source->text[source->key] == '$';
 	*result = (FoSqlNormal) {.highest = highest_parameter(source) + source->first};
+	if (n.key_is_dollar && source->drop_key)
+		result->highest--;
 	for (Token t = take(source, 0);; t = take(source, end))
 	{
 		check_after_key(&n, &t);
@@ -580,7 +627,9 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 		t.out = result->len;
 		write_token(&n, &t);
 		follow_list(&n, &t);
-		if (first && source->insert != NULL)
+		if (first)
+			result->is_select = is_word(&n, &t, "select");
+		if (first && result->is_select && source->insert != NULL)
 			write(&n, source->insert, strlen(source->insert));
 		first = false;
 		end = t.at + t.len;
@@ -591,4 +640,27 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 	while (result->len > 0 && !result->truncated &&
 		   (out[result->len - 1] == ';' || out[result->len - 1] == ' '))
 		result->len--;
+}
+
+/*
+ * Where the query begins in a statement of another kind whose text the server gives as
+ * the query's: PREPARE name AS query, DECLARE name CURSOR FOR query.
+ */
+size_t
+fo_sql_body(const char *text, size_t len)
+{
+	FoSqlSource source = {.text = text,.len = len};
+	Normalizer	n = {.source = &source};
+	Token		t = take(&source, 0);
+	const char *before;
+
+	if (is_word(&n, &t, "prepare"))
+		before = "as";
+	else if (is_word(&n, &t, "declare"))
+		before = "for";
+	else
+		return 0;
+	while (t.kind != END && !is_word(&n, &t, before))
+		t = take(&source, t.at + t.len);
+	return t.kind == END ? 0 : t.at + t.len;
 }

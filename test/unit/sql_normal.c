@@ -59,11 +59,14 @@ test_constants(void)
 static void
 test_variables(void)
 {
-	static const int32_t variable[] = {7, 30};
+	static const int32_t variable[] = {7, 30, 49};
+	static const int32_t id[] = {8, 3, 8};
+	FoSqlSource source = {.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
+		.key = -1,.variable = variable,.variable_id = id,.nvariables = 3
+	};
 
-	becomes((FoSqlSource) {.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = 'c'",.key = -1,
-						   .variable = variable,.nvariables = 2},
-			"SELECT $1, x FROM t WHERE a = $2 AND b = $3", "names that stand for parameters");
+	becomes(source, "SELECT $1, x FROM t WHERE a = $2 AND b = $1 AND c = $3",
+			"names that stand for parameters");
 	is(result.highest, 3, "their number");
 	becomes((FoSqlSource) {.text = "SELECT $1, 5, $2",.key = -1,.first = 3},
 			"SELECT $4, $6, $5", "numbers from another one on");
@@ -72,8 +75,42 @@ test_variables(void)
 static void
 key(const char *text, int at, const char *key_text, const char *insert, const char *wanted, bool bare)
 {
-	becomes((FoSqlSource) {.text = text,.key = at,.key_text = key_text,.insert = insert}, wanted, text);
+	becomes((FoSqlSource) {.text = text,.key = at,.key_id = text[at] == '$' ? text[at + 1] - '0' : 0,
+						   .key_text = key_text,.insert = insert}, wanted, text);
 	is(result.key_bare, bare, "bare or not");
+}
+
+/* Keys whose place something else takes: the other numbers close up. */
+static void
+test_dropped_keys(void)
+{
+	static const int32_t variable[] = {7, 30, 49};
+	static const int32_t id[] = {8, 3, 8};
+
+	becomes((FoSqlSource) {.text = "SELECT $3, $1, 'a' FROM t WHERE id = $2 OR x = $2",.key = 37,
+						   .key_id = 2,.key_text = "p.id",.drop_key = true,.first = 4},
+			"SELECT $6, $5, $7 FROM t WHERE id = p.id OR x = p.id", "a parameter");
+	is(result.key_times, 2, "used twice");
+	becomes((FoSqlSource) {.text = "SELECT 'a' FROM t WHERE id = 7 AND x = 8",.key = 29,
+						   .key_text = "p.id",.drop_key = true},
+			"SELECT $1 FROM t WHERE id = p.id AND x = $2", "a constant");
+	becomes((FoSqlSource) {.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
+						   .key = 7,.key_id = 8,.key_text = "p.id",.drop_key = true,
+						   .variable = variable,.variable_id = id,.nvariables = 3},
+			"SELECT p.id, x FROM t WHERE a = $1 AND b = p.id AND c = $2", "a variable");
+}
+
+/* The query in a statement. */
+static void
+test_bodies(void)
+{
+	static const char prepare[] = "PREPARE q (int) AS SELECT 1";
+	static const char declare[] = "declare \"for\" /* for */ cursor with hold for select 2";
+
+	ok(strcmp(prepare + fo_sql_body(prepare, strlen(prepare)), " SELECT 1") == 0, "of PREPARE");
+	ok(strcmp(declare + fo_sql_body(declare, strlen(declare)), " select 2") == 0, "of DECLARE");
+	is(fo_sql_body("SELECT 1 AS a", 13), 0, "of SELECT");
+	is(fo_sql_body("PREPARE", 7), 0, "of half a statement");
 }
 
 static void
@@ -138,6 +175,8 @@ main(void)
 	test_constants();
 	test_variables();
 	test_keys();
+	test_dropped_keys();
+	test_bodies();
 	test_cut();
 	return tap_done();
 }

@@ -29,6 +29,15 @@
 #define fo_index_nulls_not_distinct(stmt) false
 #endif
 
+/* The same, finding out the types of parameters. */
+#if PG_VERSION_NUM >= 150000
+#define fo_parse_analyze_varparams(raw, text, types, count) \
+	parse_analyze_varparams(raw, text, types, count, NULL)
+#else
+#define fo_parse_analyze_varparams(raw, text, types, count) \
+	parse_analyze_varparams(raw, text, types, count)
+#endif
+
 /* From 18 on, grouped expressions are columns of a range table entry. */
 #if PG_VERSION_NUM >= 180000
 static inline Query *

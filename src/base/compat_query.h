@@ -22,13 +22,6 @@
 #define fo_parse_analyze(raw, text) parse_analyze(raw, text, NULL, 0, NULL)
 #endif
 
-/* UNIQUE NULLS NOT DISTINCT came with 15. */
-#if PG_VERSION_NUM >= 150000
-#define fo_index_nulls_not_distinct(stmt) ((stmt)->nulls_not_distinct)
-#else
-#define fo_index_nulls_not_distinct(stmt) false
-#endif
-
 /* The same, finding out the types of parameters. */
 #if PG_VERSION_NUM >= 150000
 #define fo_parse_analyze_varparams(raw, text, types, count) \
@@ -36,6 +29,13 @@
 #else
 #define fo_parse_analyze_varparams(raw, text, types, count) \
 	parse_analyze_varparams(raw, text, types, count)
+#endif
+
+/* UNIQUE NULLS NOT DISTINCT came with 15. */
+#if PG_VERSION_NUM >= 150000
+#define fo_index_nulls_not_distinct(stmt) ((stmt)->nulls_not_distinct)
+#else
+#define fo_index_nulls_not_distinct(stmt) false
 #endif
 
 /* From 18 on, grouped expressions are columns of a range table entry. */

@@ -58,4 +58,19 @@ measure_invalidation()
 	wait "$reader"
 	kill "$monitor"
 	wait "$monitor" 2>/dev/null || true
+	# Redis' own clock when the first command of a change reached it
+	awk '/"(SET|EVALSHA)"/ && match($0, /round:[0-9]+"/) {
+		i = substr($0, RSTART + 6, RLENGTH - 7)
+		if (!(i in at)) { at[i] = $1; print i "\t" $1 }
+	}' "$work/monitor" >"$work/had"
+	psql -XqAt -F "$(printf '\t')" -h "$work/second" -c 'SELECT i, extract(epoch FROM at) FROM seen' >"$work/seen"
+	psql -Xq <<-SQL
+		CREATE TABLE had (i int, at numeric);
+		CREATE TABLE seen (i int, at numeric);
+		\copy had FROM '$work/had'
+		\copy seen FROM '$work/seen'
+		INSERT INTO measured SELECT name, NULL, 1e9 * percentile_cont(share) WITHIN GROUP (ORDER BY seen.at - had.at)
+			FROM had JOIN seen USING (i), (VALUES ('invalidation, p50', 0.5), ('invalidation, p99', 0.99)) v (name, share)
+			GROUP BY name, share HAVING count(*) = $rounds;
+	SQL
 }

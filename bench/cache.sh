@@ -38,7 +38,7 @@ libraries="\$libdir/filteropt"
 local_cache=false
 if [ -n "${PG_LOCAL_CACHE:-}" ]; then
 	cp -r "$PG_LOCAL_CACHE" "$work/local_cache"
-	make -s -C "$work/local_cache" "DESTDIR=$stagedir" install >"$work/local_cache.log" 2>&1
+	make -s -C "$work/local_cache" PGLC_BUILD_ID=bench "DESTDIR=$stagedir" install >"$work/local_cache.log" 2>&1
 	libraries="$libraries, \$libdir/pg_local_cache"
 	local_cache=true
 fi

@@ -5,8 +5,8 @@ CREATE TEMP VIEW median AS
 	SELECT what, percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu) / 1000 AS cpu,
 		percentile_cont(0.5) WITHIN GROUP (ORDER BY wall) / 1000 AS wall
 	FROM measured GROUP BY what;
-CREATE FUNCTION pg_temp.cpu(wanted text) RETURNS float8 LANGUAGE sql AS $$ SELECT cpu FROM median WHERE what = wanted $$;
-CREATE FUNCTION pg_temp.wall(wanted text) RETURNS float8 LANGUAGE sql AS $$ SELECT wall FROM median WHERE what = wanted $$;
+CREATE FUNCTION pg_temp.cpu(wanted text) RETURNS float8 LANGUAGE sql AS $$ SELECT nullif(cpu, 0) FROM median WHERE what = wanted $$;
+CREATE FUNCTION pg_temp.wall(wanted text) RETURNS float8 LANGUAGE sql AS $$ SELECT nullif(wall, 0) FROM median WHERE what = wanted $$;
 SELECT what, round(cpu::numeric, 2) AS "us CPU", round(wall::numeric, 2) AS "us wall"
 	FROM median WHERE what NOT LIKE 'pgbench%' ORDER BY coalesce(cpu, wall);
 SELECT what, round((1e6 / wall)::numeric) AS "tps" FROM median WHERE what LIKE 'pgbench%' ORDER BY wall;

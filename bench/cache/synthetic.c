@@ -183,6 +183,7 @@ static const struct
 	uint64_t	(*request) (long i);
 	double		exponent;
 }			traces[SYNTHETIC_TRACES] =
+
 {
 	{"zipf 0.6", plain_zipf, 0.6},
 	{"zipf 0.8", plain_zipf, 0.8},

@@ -21,7 +21,8 @@
 #include "synthetic.h"
 
 #define LEAST_ENTRIES	130
-#define ENTRY_HEADER	104		/* of the cache's 16-byte aligned entries, key included */
+#define ENTRY_HEADER	104		/* of the cache's 16-byte aligned entries, key
+								 * included */
 #define MAX_LEAD		1.0		/* points that a cell may be behind */
 
 enum

@@ -24,7 +24,7 @@
 
 #define NONE			UINT32_MAX
 #define LN2				0.6931471805599453
-#define HALF_LIFE		16.0		/* times the capacity of a model */
+#define HALF_LIFE		16.0	/* times the capacity of a model */
 #define LEAD_SHARE		0.001
 #define UNREST_SIGMAS	2.0
 #define LEAD_SIGMAS		1.0

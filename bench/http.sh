@@ -4,14 +4,14 @@
 # PostgreSQL and Redis.  A report, not a test.
 #
 #   BENCH_QUICK=1          seconds instead of minutes; the figures mean little
-#   BENCH_SECONDS=4        of each round
+#   BENCH_SECONDS=3        of each round
 #   BENCH_ROUNDS=3         rounds of each server
 #   BENCH_CONNECTIONS=10   requests at a time
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 quick=${BENCH_QUICK:-}
-seconds=${BENCH_SECONDS:-$([ -n "$quick" ] && echo 1 || echo 4)}
+seconds=${BENCH_SECONDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
 rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
 connections=${BENCH_CONNECTIONS:-10}
 

@@ -100,7 +100,7 @@ console.log('PostgreSQL, calls of Redis, CPU time. The last columns: filteropt i
 for (const [title, requests] of SCENARIOS) {
 	const results = Object.fromEntries(SERVERS.map((server) => [server, []]));
 	// Plans, caches and compiled code first.
-	for (const server of SERVERS) await shoot(server, requests, Math.min(2, seconds));
+	for (const server of SERVERS) await shoot(server, requests, 1);
 	for (let round = 0; round < rounds; round++) {
 		for (const server of SERVERS) results[server].push(await measure(server, requests));
 	}

@@ -81,6 +81,9 @@ test('wrong requests are refused with a status and a reason', async () => {
 	const feed = '/api/users/1/feed';
 	const wrong = [
 		['POST', feed, { raw: '{"posts":' }, 400],
+		['POST', feed, {}, 400],
+		['POST', feed, { body: {} }, 400],
+		['POST', feed, { body: [] }, 400],
 		['POST', feed, { body: { posts: 7 } }, 400],
 		['POST', feed, { body: { posts: [7] } }, 400],
 		['POST', '/api/users/999999999/feed', { body: { posts: postsOf('x') } }, 404],

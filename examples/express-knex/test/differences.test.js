@@ -190,3 +190,18 @@ test('two users see a new post at once: the model is paid twice', async (t) => {
 	});
 	assert.deepEqual(calls, { classic: 2, filteropt: 1 });
 });
+
+test('the model fails: the whole feed is lost', async (t) => {
+	const user = await newUser({ keywords: ['war'], mode: 'hybrid', strategy: 'strict' });
+	t.mock.method(console, 'error', () => {});
+	const classifier = { classify: async () => { throw new Error('the model is away'); } };
+	const answers = await onBoth(async (name) => {
+		const base = await startHere(t, name, { classifier, redisUrl: process.env.REDIS_URL });
+		const { status, body } = await post(base, user, 'No war', `Peace ${user}`);
+		return { status, decisions: body.items?.map(({ decision }) => decision) };
+	});
+	assert.deepEqual(answers, {
+		classic: { status: 500, decisions: undefined },
+		filteropt: { status: 200, decisions: ['hide', 'hide'] }, // a strict filter hides what it cannot ask about
+	});
+});

@@ -7,6 +7,7 @@
 #   BENCH_SECONDS=3        of each round
 #   BENCH_ROUNDS=3         rounds of each server
 #   BENCH_CONNECTIONS=10   requests at a time
+#   BENCH_SECTIONS=feed    what to measure, a word of its title; default all
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
@@ -14,6 +15,7 @@ quick=${BENCH_QUICK:-}
 seconds=${BENCH_SECONDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
 rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
 connections=${BENCH_CONNECTIONS:-10}
+section=${BENCH_SECTIONS:-${quick:+keywords}}
 
 scripts/deps build test bench
 workdir
@@ -24,4 +26,5 @@ POSTGRES_PID=$(head -n 1 "$cluster/data/postmaster.pid")
 export POSTGRES_PID
 printf 'PostgreSQL %s, Redis %s, Node %s, %s cores\n' "$(psql -XAtc 'SHOW server_version')" \
 	"$(redis-server --version | sed 's/.* v=\([^ ]*\).*/\1/')" "$(node --version)" "$(nproc)"
-"$work/tree/examples/express-knex/with-servers" node bench/load.js "$seconds" "$rounds" "$connections"
+"$work/tree/examples/express-knex/with-servers" \
+	node bench/load.js "$seconds" "$rounds" "$connections" "$section"

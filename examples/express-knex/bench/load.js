@@ -1,7 +1,7 @@
 // Load on the servers of with-servers, in turns: requests a second, latencies, queries and
 // commands per request, and the CPU time of each process per request.  A report, not a test.
 //
-//   node bench/load.js SECONDS ROUNDS CONNECTIONS
+//   node bench/load.js SECONDS ROUNDS CONNECTIONS [WORD]: what has WORD in its title, else all
 
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
@@ -9,7 +9,8 @@ import autocannon from 'autocannon';
 import { cpuSeconds, serverPids } from './cpu.js';
 import { commandsOf, queriesOf } from './counters.js';
 
-const [seconds, rounds, connections] = process.argv.slice(2).map(Number);
+const [seconds, rounds, connections] = process.argv.slice(2, 5).map(Number);
+const word = process.argv[5] ?? '';
 const SERVERS = ['classic', 'tuned', 'filteropt'];
 const urlOf = (server) => process.env[`${server.toUpperCase()}_URL`];
 
@@ -51,7 +52,7 @@ async function shoot(server, requests, duration) {
 	if (result.non2xx || result.errors) {
 		throw new Error(`${server}: ${result.non2xx} refused, ${result.errors} failed`);
 	}
-	return { times, perSecond: result.requests.total / result.duration };
+	return { times, perSecond: times.length / result.duration };
 }
 
 async function measure(server, requests) {
@@ -97,10 +98,10 @@ function print(title, byServer) {
 
 console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s; per request: queries to`);
 console.log('PostgreSQL, calls of Redis, CPU time. The last columns: filteropt in terms of each.');
-for (const [title, requests] of SCENARIOS) {
+for (const [title, requests] of SCENARIOS.filter(([name]) => name.includes(word))) {
 	const results = Object.fromEntries(SERVERS.map((server) => [server, []]));
 	// Plans, caches and compiled code first.
-	for (const server of SERVERS) await shoot(server, requests, 1);
+	if (rounds > 1) for (const server of SERVERS) await shoot(server, requests, 1);
 	for (let round = 0; round < rounds; round++) {
 		for (const server of SERVERS) results[server].push(await measure(server, requests));
 	}

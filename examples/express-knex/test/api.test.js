@@ -86,6 +86,7 @@ test('wrong requests are refused with a status and a reason', async () => {
 		['POST', feed, { body: [] }, 400],
 		['POST', feed, { body: { posts: 7 } }, 400],
 		['POST', feed, { body: { posts: [7] } }, 400],
+		['POST', feed, { body: { posts: postsOf('x'.repeat(3_000_000)) } }, 413],
 		['POST', '/api/users/999999999/feed', { body: { posts: postsOf('x') } }, 404],
 		['POST', '/api/users/x/feed', { body: { posts: [] } }, 400],
 		['POST', '/api/users/1/keywords', { body: { keyword: '  ' } }, 400],

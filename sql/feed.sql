@@ -444,6 +444,15 @@ BEGIN
 	action := CASE WHEN done THEN 'created' ELSE 'bound' END;
 	RETURN NEXT;
 
+	IF EXISTS (SELECT FROM filteropt.feed f JOIN filteropt.feed_uses u USING (binding)
+			WHERE u.relation = (bound #>> '{days,relation}')::regclass
+			AND ARRAY[f.shown, f.hidden, f.hit, f.day_tz] <>
+				ARRAY[settings ->> 'shown', settings ->> 'hidden', settings ->> 'hit', settings ->> 'day_tz']) THEN
+		RAISE object_in_use USING
+			MESSAGE = format('rollup %s counts other events, or by days of another time zone', bound #>> '{days,relation}'),
+			DETAIL = 'The options shown, hidden, hit and day_tz are fixed when the rollups are made.',
+			HINT = 'Use the same options, or other names by daily_stats => and keyword_stats =>.';
+	END IF;
 	part := 'binding';
 	action := 'created';
 	IF existing.name IS NULL THEN
@@ -521,7 +530,62 @@ END $$;
 COMMENT ON FUNCTION filteropt.feed_drop(text) IS
 	'take a feed back: its binding, and where no other feed uses them its rollups and its compiled keywords. The tables keep their rows';
 
--- Everything here writes, or may.
+CREATE FUNCTION filteropt.feed_explain(feed text, owner text, post jsonb)
+	RETURNS TABLE (step text, result text, detail jsonb)
+	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	config record;
+	answer record;
+	body text := coalesce(post ->> 'body', post ->> 'content', '');
+	f filteropt.feed;
+	key text;
+BEGIN
+	IF jsonb_typeof(post) <> 'object' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the post is not an object',
+			HINT = 'Pass one such as {"id": 1, "body": "..."}.';
+	END IF;
+	SELECT * INTO answer FROM filteropt.feed_filter(feed, owner, jsonb_build_array('{"id": "?"}' || post), false);
+	SELECT * INTO config FROM filteropt.feed_config(feed, owner);
+	SELECT * INTO f FROM filteropt.feed c WHERE c.name = feed;
+	step := 'config';
+	result := format('%s, %s, hides from %s', config.mode, config.strategy, config.threshold);
+	detail := to_jsonb(config);
+	RETURN NEXT;
+	step := 'keywords';
+	result := CASE WHEN body = '' THEN 'no text' WHEN answer.keywords = '{}' THEN 'none found'
+		ELSE array_to_string(answer.keywords, ', ') END;
+	detail := (SELECT jsonb_agg(s || jsonb_build_object('matched', substr(body, (s ->> 'start')::int, (s ->> 'length')::int)))
+		FROM jsonb_array_elements(answer.spans) s);
+	RETURN NEXT;
+	step := 'by keywords';
+	result := CASE WHEN answer.method = 'ai' THEN 'ask the model' ELSE answer.decision END;
+	detail := NULL;
+	RETURN NEXT;
+	IF answer.method = 'ai' THEN
+		key := filteropt.classification_key(body, f.model, config.prompt);
+		step := 'verdict';
+		result := coalesce('from ' || answer.level, 'none is kept');
+		detail := jsonb_build_object('verdict', answer.classification, 'model', f.model, 'key', key, 'levels',
+			(SELECT jsonb_object_agg(e.level, e.state) FROM filteropt.cache_explain(f.resource, key) e));
+		RETURN NEXT;
+	END IF;
+	step := 'decision';
+	result := answer.decision;
+	detail := jsonb_build_object('method', answer.method, 'reason', answer.reason);
+	RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION filteropt.feed_explain(text, text, jsonb) IS
+	'why feed_filter decides as it does on a post: the config, the keywords and where they are, the verdict and the level it comes from. Writes nothing';
+CREATE FUNCTION filteropt.feed_explain(feed text, owner anyelement, post jsonb)
+	RETURNS TABLE (step text, result text, detail jsonb)
+	LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT * FROM filteropt.feed_explain(feed, owner::text, post) $$;
+COMMENT ON FUNCTION filteropt.feed_explain(text, anyelement, jsonb) IS
+	'the same for an owner of the type that owners have';
+
+-- What writes tables of the extension, or lets its caller keep verdicts.  The parts of
+-- feed_create do with the rights of their caller what he may do anyway.
 REVOKE ALL ON FUNCTION filteropt.feed_filter(text, "any", jsonb, boolean), filteropt.feed_filter(text, text, jsonb, boolean),
 	filteropt.feed_classified(text, "any", jsonb), filteropt.feed_classified(text, text, jsonb),
 	filteropt.feed_register(filteropt.feed), filteropt.feed_unregister(text), filteropt.feed_drop(text),

@@ -89,8 +89,8 @@ fo_classification_key(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	fo_classification_make_key(key, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
-			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
-			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
+							   PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
+							   PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, FO_CLASSIFICATION_KEY_BYTES));
 }
 
@@ -153,8 +153,8 @@ fo_classification_get(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	fo_classification_make_key(bytes, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
-			 PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
-			 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
+							   PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
+							   PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
 	fo_key_make(&key, resource, bytes, FO_CLASSIFICATION_KEY_BYTES);
 	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
 		!JB_ROOT_IS_OBJECT(item.value))

@@ -177,8 +177,8 @@ typedef enum FoClaimState
 	FO_CLAIM_CLAIMED,
 	FO_CLAIM_TIMEOUT
 } FoClaimState;
-extern FoClaimState fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, FoCacheItem *item,
-							 uint64 *token);
+extern FoClaimState fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags,
+							 FoCacheItem *item, uint64 *token);
 extern void fo_claim_done(const FoCacheKey *key);
 extern void fo_claim_release(uint64 token);
 

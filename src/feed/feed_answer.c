@@ -57,18 +57,13 @@ number_of(const FoRequest *request, const FoPost *post, const char *name)
 	if (value == NULL)
 		return NULL;
 	if (value->type == jbvString)
-		number = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-													 CStringGetDatum(pnstrdup(value->val.string.val,
-																			  value->val.string.len)),
-													 ObjectIdGetDatum(InvalidOid),
-													 Int32GetDatum(-1)));
+		number = fo_feed_read_number(pnstrdup(value->val.string.val, value->val.string.len));
 	else if (value->type == jbvNumeric)
 		number = value->val.numeric;
 	else
 		number = NULL;
 	if (number == NULL || numeric_is_nan(number) ||
-		DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(number),
-										 NumericGetDatum(int64_to_numeric(0)))))
+		!fo_feed_reaches(number, int64_to_numeric(0)))
 		refuse(request, post, name, "It is a number, at least 0.");
 	return number;
 }
@@ -80,8 +75,8 @@ verdict_of(const FoRequest *request, const FoPost *post)
 	JsonbValue	buffer;
 	JsonbValue *value = getKeyJsonValueFromContainer(post->object, "verdict", strlen("verdict"),
 													 &buffer);
-	char	   *hint = psprintf("It is an object with the score \"%s\" from 0 to 1, such a number, or null if the model had no answer.",
-								request->feed->score);
+	char	   *hint = psprintf("It is an object with the score \"%s\" from 0 to 1, such a number, "
+								"or null if the model had no answer.", request->feed->score);
 	Jsonb	   *verdict;
 	Numeric		score;
 
@@ -91,24 +86,10 @@ verdict_of(const FoRequest *request, const FoPost *post)
 		return NULL;
 	verdict = JsonbValueToJsonb(value);
 	score = fo_feed_score(request->feed, verdict);
-	if (score == NULL || numeric_is_nan(score) ||
-		DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(score),
-										 NumericGetDatum(int64_to_numeric(0)))) ||
-		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(score),
-										 NumericGetDatum(int64_to_numeric(1)))))
+	if (score == NULL || numeric_is_nan(score) || !fo_feed_reaches(score, int64_to_numeric(0)) ||
+		!fo_feed_reaches(int64_to_numeric(1), score))
 		refuse(request, post, "verdict", hint);
 	return verdict;
-}
-
-/* Add a member to the object that is being written. */
-static void
-put_member(JsonbParseState **state, const char *name, JsonbValue *value)
-{
-	JsonbValue	key = {.type = jbvString,
-		.val.string = {strlen(name), unconstify(char *, name)}};
-
-	pushJsonbValue(state, WJB_KEY, &key);
-	pushJsonbValue(state, WJB_VALUE, value);
 }
 
 /* A text as a value. */
@@ -116,7 +97,29 @@ static JsonbValue
 text_value(const text *value)
 {
 	return (JsonbValue) {.type = jbvString,
-			.val.string = {VARSIZE_ANY_EXHDR(value), VARDATA_ANY(value)}};
+						 .val.string = {VARSIZE_ANY_EXHDR(value), VARDATA_ANY(value)}};
+}
+
+/* When the transaction began, as a value. */
+static JsonbValue
+time_value(void)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	return text_value(cstring_to_text(JsonEncodeDateTime(NULL, TimestampTzGetDatum(now),
+														 TIMESTAMPTZOID, NULL)));
+}
+
+/* A verdict as a value; null if the model had no answer. */
+static JsonbValue
+verdict_value(Jsonb *verdict)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (verdict != NULL && !JsonbExtractScalar(&verdict->root, &value))
+		value = (JsonbValue) {.type = jbvBinary,
+							  .val.binary = {VARSIZE(verdict) - VARHDRSZ, &verdict->root}};
+	return value;
 }
 
 /* What is kept of a verdict, in the form of classification_put. */
@@ -127,31 +130,21 @@ kept_value(const FoRequest *request, const Answer *answer)
 	JsonbParseState *state = NULL;
 	JsonbValue	buffer;
 	JsonbValue *version = member(answer->post, "version", &buffer);
-	JsonbValue	value;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (size_t i = 0; i < lengthof(numbers); i++)
 	{
 		Numeric		number = number_of(request, answer->post, numbers[i][0]);
 
-		if (number == NULL)
-			continue;
-		value = (JsonbValue) {.type = jbvNumeric, .val.numeric = number};
-		put_member(&state, numbers[i][1], &value);
+		if (number != NULL)
+			fo_feed_put_member(&state, numbers[i][1],
+							   (JsonbValue) {.type = jbvNumeric,.val.numeric = number});
 	}
-	value = text_value(request->feed->model);
-	put_member(&state, "model", &value);
+	fo_feed_put_member(&state, "model", text_value(request->feed->model));
 	if (version != NULL)
-		put_member(&state, "version", version);
-	value = text_value(cstring_to_text(JsonEncodeDateTime(NULL, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-														  TIMESTAMPTZOID, NULL)));
-	put_member(&state, "at", &value);
-	if (answer->verdict == NULL)
-		value = (JsonbValue) {.type = jbvNull};
-	else if (!JsonbExtractScalar(&answer->verdict->root, &value))
-		value = (JsonbValue) {.type = jbvBinary,
-			.val.binary = {VARSIZE(answer->verdict) - VARHDRSZ, &answer->verdict->root}};
-	put_member(&state, "verdict", &value);
+		fo_feed_put_member(&state, "version", *version);
+	fo_feed_put_member(&state, "at", time_value());
+	fo_feed_put_member(&state, "verdict", verdict_value(answer->verdict));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -232,7 +225,8 @@ read_answer(FoRequest *request, FoPost *post)
 	Numeric		token = number_of(request, post, "token");
 
 	if (post->body == NULL)
-		refuse(request, post, "body", "Pass the text of the post, by which the verdict is found again.");
+		refuse(request, post, "body",
+			   "Pass the text of the post, by which the verdict is found again.");
 	answer.verdict = verdict_of(request, post);
 	if (token != NULL)
 		answer.token = (uint64) DatumGetInt64(DirectFunctionCall1(numeric_int8,

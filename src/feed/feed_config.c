@@ -12,7 +12,6 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "feed/feed_type.h"
@@ -39,7 +38,7 @@ static char *
 statement(const FoFeed *feed, const char *equal)
 {
 	static const FoFeedField fields[] = {FO_CONFIG_MODE, FO_CONFIG_STRATEGY, FO_CONFIG_THRESHOLD,
-	FO_CONFIG_PROMPT};
+		FO_CONFIG_PROMPT};
 	static const char *const types[] = {"text", "text", "numeric", "text"};
 	bool		has_config = OidIsValid(feed->column[FO_CONFIG_OWNER].relation);
 	StringInfoData sql;
@@ -53,7 +52,8 @@ statement(const FoFeed *feed, const char *equal)
 						 OidIsValid(feed->column[fields[i]].relation) ?
 						 fo_feed_column_sql(feed, "c", fields[i]) : "NULL", types[i]);
 	if (is_one_table(feed))
-		appendStringInfo(&sql, " FROM %s c WHERE %s %s $1", fo_feed_table_sql(feed, FO_CONFIG_OWNER),
+		appendStringInfo(&sql, " FROM %s c WHERE %s %s $1",
+						 fo_feed_table_sql(feed, FO_CONFIG_OWNER),
 						 fo_feed_column_sql(feed, "c", FO_CONFIG_OWNER), equal);
 	else
 	{
@@ -62,7 +62,8 @@ statement(const FoFeed *feed, const char *equal)
 			appendStringInfo(&sql, " LEFT JOIN %s c ON %s %s $1",
 							 fo_feed_table_sql(feed, FO_CONFIG_OWNER),
 							 fo_feed_column_sql(feed, "c", FO_CONFIG_OWNER), equal);
-		appendStringInfo(&sql, " WHERE %s %s $1", fo_feed_column_sql(feed, "u", FO_USERS_ID), equal);
+		appendStringInfo(&sql, " WHERE %s %s $1", fo_feed_column_sql(feed, "u", FO_USERS_ID),
+						 equal);
 	}
 	return sql.data;
 }
@@ -146,16 +147,13 @@ read_config(FoFeed *feed, Datum owner, FoFeedConfig *config)
 void
 fo_feed_config_of(FoFeed *feed, Datum owner, FoFeedConfig *config)
 {
-	*config = (FoFeedConfig) {.mode = feed->mode,.strategy = feed->strategy,
-		.threshold = feed->threshold,.prompt = feed->prompt};
+	*config = (FoFeedConfig) {.mode = feed->mode, .strategy = feed->strategy,
+							  .threshold = feed->threshold, .prompt = feed->prompt};
 	if (OidIsValid(feed->column[FO_USERS_ID].relation) ||
 		OidIsValid(feed->column[FO_CONFIG_OWNER].relation))
 		read_config(feed, owner, config);
 	if (config->threshold == NULL)
-		config->threshold = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-																CStringGetDatum(fo_feed_default_threshold(config->strategy)),
-																ObjectIdGetDatum(InvalidOid),
-																Int32GetDatum(-1)));
+		config->threshold = fo_feed_read_number(fo_feed_default_threshold(config->strategy));
 }
 
 /* The row of feed_config. */

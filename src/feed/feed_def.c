@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/compat.h"
@@ -115,6 +116,13 @@ forget(Datum arg, Oid relation)
 	}
 }
 
+/* A schema was changed, perhaps renamed: prepared statements spell its name. */
+static void
+forget_all(Datum arg, int cache, uint32 hash)
+{
+	forget(arg, InvalidOid);
+}
+
 /* Make the table of feeds at the first use. */
 static void
 init_known(void)
@@ -126,6 +134,7 @@ init_known(void)
 		return;
 	known = hash_create("filteropt feeds", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(forget, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
 }
 
 static void
@@ -234,7 +243,8 @@ read_binding(FoFeed *feed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("feed \"%s\" has lost its tables", NameStr(feed->name)),
-				 errdetail("The view that binds them has been dropped, perhaps along with one of them."),
+				 errdetail("The view that binds them has been dropped, perhaps along with one of "
+						   "them."),
 				 errhint("SELECT filteropt.feed_drop(%s), and create it again.",
 						 quote_literal_cstr(NameStr(feed->name)))));
 	query = get_view_query(view);
@@ -251,8 +261,9 @@ read_binding(FoFeed *feed)
 		if (!OidIsValid(feed->column[needed[i]].relation))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the binding of feed \"%s\" has no column \"%s_%s\"", NameStr(feed->name),
-							field_names[needed[i]][0], field_names[needed[i]][1]),
+					 errmsg("the binding of feed \"%s\" has no column \"%s_%s\"",
+							NameStr(feed->name), field_names[needed[i]][0],
+							field_names[needed[i]][1]),
 					 errhint("Drop the feed and create it again.")));
 	feed->owner_type = feed->column[FO_KEYWORDS_OWNER].type;
 }

@@ -162,7 +162,8 @@ fo_feed_classified(PG_FUNCTION_ARGS)
 static char *
 stats_statement(const FoFeed *feed)
 {
-	static const FoFeedField numbers[] = {FO_DAYS_TOTAL, FO_DAYS_SHOWN, FO_DAYS_HIDDEN, FO_DAYS_HITS};
+	static const FoFeedField numbers[] = {FO_DAYS_TOTAL, FO_DAYS_SHOWN, FO_DAYS_HIDDEN,
+		FO_DAYS_HITS};
 	FoKeywordSource *source = fo_keyword_source_get(feed->column[FO_KEYWORDS_OWNER].relation);
 	char	   *today = feed->column[FO_EVENTS_AT].type == TIMESTAMPTZOID ?
 		"pg_catalog.date(pg_catalog.timezone($3, pg_catalog.now()))" :
@@ -178,7 +179,8 @@ stats_statement(const FoFeed *feed)
 	appendStringInfo(&sql, " FROM pg_catalog.generate_series($2 - 1, 0, -1) AS i"
 					 " LEFT JOIN (SELECT * FROM %s d WHERE %s %s $1 AND %s > %s - $2 AND %s <= %s) s"
 					 " ON %s = (%s - i) ORDER BY i DESC",
-					 fo_feed_table_sql(feed, FO_DAYS_DATE), fo_feed_column_sql(feed, "d", FO_DAYS_OWNER),
+					 fo_feed_table_sql(feed, FO_DAYS_DATE),
+					 fo_feed_column_sql(feed, "d", FO_DAYS_OWNER),
 					 fo_keyword_operator(source->owner_eq), date, today, date, today,
 					 fo_feed_column_sql(feed, "s", FO_DAYS_DATE), today);
 	return sql.data;
@@ -197,6 +199,7 @@ static void
 stats(FunctionCallInfo fcinfo)
 {
 	FoFeed	   *feed = fo_feed_get(PG_GETARG_TEXT_PP(0));
+	Oid			source = feed->column[FO_KEYWORDS_OWNER].relation;
 	Oid			types[] = {feed->owner_type, INT4OID, TEXTOID};
 	Datum		values[] = {(Datum) 0, PG_GETARG_DATUM(2), CStringGetTextDatum(feed->day_tz)};
 	int32		days = PG_GETARG_INT32(2);
@@ -207,7 +210,7 @@ stats(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%d days cannot be given", days),
 				 errhint("Ask for 1 to %d days.", MAX_DAYS)));
-	values[0] = fo_keyword_owner_arg(fcinfo, fo_keyword_source_get(feed->column[FO_KEYWORDS_OWNER].relation));
+	values[0] = fo_keyword_owner_arg(fcinfo, fo_keyword_source_get(source));
 	SPI_connect();
 	if (feed->stats_plan == NULL)
 		feed->stats_plan = fo_feed_prepare(stats_statement(feed), lengthof(types), types);

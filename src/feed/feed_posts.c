@@ -8,7 +8,6 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
 #include "feed/feed_type.h"
 
@@ -30,8 +29,7 @@ member_text(JsonbContainer *object, const char *name, int number, const char *wh
 	if (value.type == jbvString)
 		return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
 	if (value.type == jbvNumeric && strcmp(name, "body") != 0 && strcmp(name, "content") != 0)
-		return cstring_to_text(DatumGetCString(DirectFunctionCall1(numeric_out,
-																   NumericGetDatum(value.val.numeric))));
+		return cstring_to_text(fo_feed_write_number(value.val.numeric));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("\"%s\" of %s %d is not a text", name, what, number)));
@@ -102,7 +100,7 @@ find_repeated(FoRequest *request, const char *what)
 		if (compare_texts(first->body, sorted[i]->body) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s %d and %d have the id \"%s\" and different texts", what,
+					 errmsg("%ss %d and %d have the id \"%s\" and different texts", what,
 							(int) (first - request->posts) + 1,
 							(int) (sorted[i] - request->posts) + 1, text_to_cstring(first->id))));
 		sorted[i]->first = first - request->posts;
@@ -158,22 +156,11 @@ typedef struct Spans
 	int			n;
 } Spans;
 
-/* Add a member to the object that is being written. */
-static void
-put_member(Spans *spans, const char *name, JsonbValue value)
-{
-	JsonbValue	key = {.type = jbvString,
-		.val.string = {strlen(name), unconstify(char *, name)}};
-
-	pushJsonbValue(&spans->state, WJB_KEY, &key);
-	pushJsonbValue(&spans->state, WJB_VALUE, &value);
-}
-
 /* The value of a number. */
 static JsonbValue
 number(int32 n)
 {
-	return (JsonbValue) {.type = jbvNumeric, .val.numeric = int64_to_numeric(n)};
+	return (JsonbValue) {.type = jbvNumeric,.val.numeric = int64_to_numeric(n)};
 }
 
 /* FoMatchFound that adds an occurrence. */
@@ -195,10 +182,11 @@ add_span(void *arg, const FoMatch *match)
 	spans->character += fo_keyword_characters(spans->set, spans->body, spans->byte, match->start);
 	spans->byte = match->start;
 	pushJsonbValue(&spans->state, WJB_BEGIN_OBJECT, NULL);
-	put_member(spans, "keyword", value);
-	put_member(spans, "start", number(spans->character + 1));
-	put_member(spans, "length", number(fo_keyword_characters(spans->set, spans->body, match->start,
-															 match->end)));
+	fo_feed_put_member(&spans->state, "keyword", value);
+	fo_feed_put_member(&spans->state, "start", number(spans->character + 1));
+	fo_feed_put_member(&spans->state, "length",
+					   number(fo_keyword_characters(spans->set, spans->body, match->start,
+													match->end)));
 	pushJsonbValue(&spans->state, WJB_END_OBJECT, NULL);
 }
 
@@ -206,7 +194,7 @@ add_span(void *arg, const FoMatch *match)
 static Jsonb *
 spans_of(const FoKeywordSet *set, FoBody body)
 {
-	Spans		spans = {.set = set,.body = body};
+	Spans		spans = {.set = set, .body = body};
 
 	pushJsonbValue(&spans.state, WJB_BEGIN_ARRAY, NULL);
 	fo_keyword_each_match(set, body, add_span, &spans);
@@ -218,7 +206,7 @@ void
 fo_feed_match(FoRequest *request)
 {
 	FoKeywordSource *source =
-		fo_keyword_source_get(request->feed->column[FO_KEYWORDS_OWNER].relation);
+	fo_keyword_source_get(request->feed->column[FO_KEYWORDS_OWNER].relation);
 	const FoKeywordSet *set = fo_keyword_owner_set(source, request->owner);
 	ArrayType  *none = construct_empty_array(TEXTOID);
 	JsonbParseState *state = NULL;

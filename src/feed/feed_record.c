@@ -54,7 +54,8 @@ statement(const FoFeed *feed)
 		appendStringInfo(&into, ", %s", fo_feed_column_sql(feed, NULL, fields[i]));
 		appendStringInfo(&from, ", e.c%d::%s", i,
 						 format_type_extended(column->type, column->typmod,
-											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+											  FORMAT_TYPE_TYPEMOD_GIVEN |
+											  FORMAT_TYPE_FORCE_QUALIFY));
 	}
 	return psprintf("INSERT INTO %s (%s) SELECT %s FROM ROWS FROM (%s) "
 					"AS e (c0, c1, c2, c3, c4, c5)", fo_feed_table_sql(feed, FO_EVENTS_OWNER),

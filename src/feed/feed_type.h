@@ -133,6 +133,12 @@ typedef struct FoRequest
 	bool		record;
 } FoRequest;
 
+/* feed_json.c */
+extern void fo_feed_put_member(JsonbParseState **state, const char *name, JsonbValue value);
+extern Numeric fo_feed_read_number(const char *spelled);
+extern char *fo_feed_write_number(Numeric number);
+extern bool fo_feed_reaches(Numeric number, Numeric least);
+
 /* feed_def.c */
 extern FoFeed *fo_feed_get(text *name);
 extern void fo_feed_enter(void);

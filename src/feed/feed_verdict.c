@@ -11,7 +11,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 
 #include "feed/feed_type.h"
@@ -24,13 +23,6 @@ fo_feed_resource(const FoFeed *feed)
 												 VARSIZE_ANY_EXHDR(feed->resource));
 
 	return resource != NULL ? resource : fo_resource_get(feed->resource);
-}
-
-/* A number as it is written. */
-static char *
-written(Numeric number)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 }
 
 /* The score in a verdict, or NULL if it has none. */
@@ -111,14 +103,15 @@ fo_feed_judge(FoRequest *request, FoPost *post, Jsonb *verdict)
 	}
 	else
 	{
-		bool		reached = DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(score),
-															   NumericGetDatum(config->threshold)));
+		bool		reached = fo_feed_reaches(score, config->threshold);
 
 		post->word = reached ? FO_VERDICT_REACHED : FO_VERDICT_BELOW;
-		post->reason = psprintf("%s %s %s %s", feed->score, written(score),
-								reached ? "reaches" : "is below", written(config->threshold));
+		post->reason = psprintf("%s %s %s %s", feed->score, fo_feed_write_number(score),
+								reached ? "reaches" : "is below",
+								fo_feed_write_number(config->threshold));
 	}
-	post->decision = fo_feed_by_verdict(config->mode, config->strategy, post->nkeywords, post->word);
+	post->decision = fo_feed_by_verdict(config->mode, config->strategy, post->nkeywords,
+										post->word);
 }
 
 /* Decide by a verdict that was found in the cache. */
@@ -189,7 +182,7 @@ claim(FoRequest *request, FoPost *post)
 	FoCacheItem item;
 
 	fo_key_make(&key, fo_feed_resource(request->feed), post->key, FO_CLASSIFICATION_KEY_BYTES);
-	switch (fo_claim(&key, 0, request->feed->lease, &item, &post->token))
+	switch (fo_claim(&key, 0, request->feed->lease, FO_LOOK_QUIET, &item, &post->token))
 	{
 		case FO_CLAIM_HIT:
 		case FO_CLAIM_STALE:

@@ -46,7 +46,13 @@ async function totals(server) {
 
 async function shoot(server, requests, duration) {
 	const times = [];
-	const run = autocannon({ url: urlOf(server), connections, duration, requests });
+	// Each connection begins with another user.
+	let begun = 0;
+	const setupClient = (client) => {
+		const first = Math.floor(begun++ / connections * requests.length);
+		client.setRequests([...requests.slice(first), ...requests.slice(0, first)]);
+	};
+	const run = autocannon({ url: urlOf(server), connections, duration, requests, setupClient });
 	run.on('response', (client, status, bytes, milliseconds) => times.push(milliseconds));
 	const result = await run;
 	if (result.non2xx || result.errors) {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # http.sh: the servers of examples/express-knex under load: the classic one, the same with
 # one call per feed where it had one per post ("tuned"), and the one with filteropt, on the same
-# PostgreSQL and Redis.  A report, not a test.
+# PostgreSQL and Redis; and Express alone.  A report, not a test.
 #
 #   BENCH_QUICK=1          seconds instead of minutes; the figures mean little
 #   BENCH_SECONDS=3        of each round

@@ -3,7 +3,10 @@
 //
 //   node bench/load.js SECONDS ROUNDS CONNECTIONS [WORD]: what has WORD in its title, else all
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 
 import { cpuSeconds, serverPids } from './cpu.js';
@@ -11,7 +14,7 @@ import { commandsOf, queriesOf } from './counters.js';
 
 const [seconds, rounds, connections] = process.argv.slice(2, 5).map(Number);
 const word = process.argv[5] ?? '';
-const SERVERS = ['classic', 'tuned', 'filteropt'];
+const SERVERS = ['classic', 'tuned', 'filteropt', 'floor'];
 const urlOf = (server) => process.env[`${server.toUpperCase()}_URL`];
 
 const posts = readFileSync(new URL('../public/posts.json', import.meta.url), 'utf8');
@@ -102,14 +105,21 @@ function print(title, byServer) {
 	}
 }
 
+const floor = fork(fileURLToPath(new URL('floor.js', import.meta.url)));
+const [port] = await once(floor, 'message');
+Object.assign(process.env, { FLOOR_URL: `http://127.0.0.1:${port}`, FLOOR_PID: floor.pid });
+
 console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s; per request: queries to`);
 console.log('PostgreSQL, calls of Redis, CPU time. The last columns: filteropt in terms of each.');
+console.log('floor: Express alone, which reads and answers as much and asks nobody.');
 for (const [title, requests] of SCENARIOS.filter(([name]) => name.includes(word))) {
-	const results = Object.fromEntries(SERVERS.map((server) => [server, []]));
+	const servers = SERVERS.filter((server) => server !== 'floor' || title.startsWith('feed'));
+	const results = Object.fromEntries(servers.map((server) => [server, []]));
 	// Plans, caches and compiled code first.
-	if (rounds > 1) for (const server of SERVERS) await shoot(server, requests, 1);
+	if (rounds > 1) for (const server of servers) await shoot(server, requests, 1);
 	for (let round = 0; round < rounds; round++) {
-		for (const server of SERVERS) results[server].push(await measure(server, requests));
+		for (const server of servers) results[server].push(await measure(server, requests));
 	}
-	print(title, Object.fromEntries(SERVERS.map((server) => [server, medians(results[server])])));
+	print(title, Object.fromEntries(servers.map((server) => [server, medians(results[server])])));
 }
+floor.disconnect();

@@ -8,7 +8,8 @@ import { createSettle } from './filteropt/settle.js';
 
 // A posted feed goes through to the database as it came.
 const FILTER = `
-	SELECT json_build_object('items', coalesce(json_agg(f) FILTER (WHERE f.post_id IS NOT NULL), '[]'))::text AS body,
+	SELECT json_build_object('items',
+			coalesce(json_agg(f) FILTER (WHERE f.post_id IS NOT NULL), '[]'))::text AS body,
 		coalesce(bool_or(f.decision IN ('pending', 'waiting')), false) AS undecided
 	FROM users u LEFT JOIN LATERAL filteropt.feed_filter('home', u.id,
 		coalesce(?::jsonb -> 'posts', 'null')) AS f ON true
@@ -46,8 +47,9 @@ const HISTORY_BY_NUMBER = `
 // nothing at all if the client has it already, and compressed if that pays.
 const conditional = (select) => `
 	WITH answer AS MATERIALIZED (SELECT (${select})::text AS body),
-		cache AS MATERIALIZED (SELECT body, filteropt.http_cache(ttl => '0', etag => filteropt.http_etag(body),
-			if_none_match => ?, vary => ARRAY['Accept-Encoding']) AS http FROM answer)
+		cache AS MATERIALIZED (SELECT body, filteropt.http_cache(ttl => '0',
+			etag => filteropt.http_etag(body), if_none_match => ?,
+			vary => ARRAY['Accept-Encoding']) AS http FROM answer)
 	SELECT (http ->> 'status')::int AS status, http -> 'headers' AS headers, packed.*
 	FROM cache, filteropt.gzip_body(CASE http ->> 'status' WHEN '200' THEN body END, ?) AS packed`;
 

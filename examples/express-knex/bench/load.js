@@ -96,7 +96,8 @@ function print(title, byServer) {
 	const names = Object.keys(byServer.classic);
 	const ours = byServer.filteropt;
 	console.log(`\n${title}`);
-	console.log(['', ...names, 'throughput', 'p99'].map((name, n) => n ? name.padStart(12) : name.padEnd(10)).join(''));
+	console.log(' '.repeat(10) +
+		[...names, 'throughput', 'p99'].map((name) => name.padStart(12)).join(''));
 	for (const [server, result] of Object.entries(byServer)) {
 		// filteropt's share of the others' figures.
 		const ratios = [ours['requests/s'] / result['requests/s'], ours['p99 ms'] / result['p99 ms']];
@@ -109,8 +110,9 @@ const floor = fork(fileURLToPath(new URL('floor.js', import.meta.url)));
 const [port] = await once(floor, 'message');
 Object.assign(process.env, { FLOOR_URL: `http://127.0.0.1:${port}`, FLOOR_PID: floor.pid });
 
-console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s; per request: queries to`);
-console.log('PostgreSQL, calls of Redis, CPU time. The last columns: filteropt in terms of each.');
+console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s.`);
+console.log('Per request: queries to PostgreSQL, calls of Redis, CPU time.');
+console.log('The last columns: filteropt in terms of each.');
 console.log('floor: Express alone, which reads and answers as much and asks nobody.');
 for (const [title, requests] of SCENARIOS.filter(([name]) => name.includes(word))) {
 	const servers = SERVERS.filter((server) => server !== 'floor' || title.startsWith('feed'));

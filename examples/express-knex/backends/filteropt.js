@@ -16,9 +16,8 @@ const FILTER = `
 	WHERE u.id = ? GROUP BY u.id`;
 
 const KEYWORDS = `
-	SELECT json_build_object('items',
-		coalesce(json_agg(json_build_object('id', id, 'keyword', keyword) ORDER BY id), '[]'))
-	FROM keywords WHERE user_id = ?`;
+	SELECT json_build_object('items', coalesce(json_agg(k), '[]'))
+	FROM (SELECT id, keyword FROM keywords WHERE user_id = ? ORDER BY id) AS k`;
 
 const ADD_KEYWORD = `
 	INSERT INTO keywords (user_id, keyword)
@@ -29,9 +28,10 @@ const ADD_KEYWORD = `
 const DELETE_KEYWORD = 'DELETE FROM keywords WHERE id = ? AND user_id = ?';
 
 const STATS = `
-	SELECT json_build_object('items', coalesce(json_agg(s ORDER BY date DESC), '[]'))
+	SELECT json_build_object('items', coalesce(json_agg(s), '[]'))
 	FROM (SELECT date, total_events, posts_shown, posts_filtered, keyword_hits FROM daily_stats
-		WHERE user_id = ? AND date > (now() AT TIME ZONE 'UTC')::date - ?::int) AS s`;
+		WHERE user_id = ? AND date > (now() AT TIME ZONE 'UTC')::date - ?::int
+		ORDER BY date DESC) AS s`;
 
 const HISTORY = `
 	SELECT filteropt.page('analytics_events', ARRAY['created_at DESC'], ?, ?,

@@ -10,7 +10,9 @@ import { createBackend } from './backends/index.js';
 import { createClassifier } from './lib/classifier.js';
 import { connect } from './lib/database.js';
 
-const { DATABASE_URL, REDIS_URL, HOST = '127.0.0.1', PORT = '3000', CLASSIFIER_MS = '200' } = process.env;
+const {
+	DATABASE_URL, REDIS_URL, HOST = '127.0.0.1', PORT = '3000', CLASSIFIER_MS = '200',
+} = process.env;
 const kind = process.argv[2] ?? 'filteropt';
 
 const knex = connect(DATABASE_URL);

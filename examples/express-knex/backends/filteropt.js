@@ -8,15 +8,16 @@ import { createSettle } from './filteropt/settle.js';
 
 // A posted feed goes through to the database as it came.
 const FILTER = `
-	SELECT json_build_object('items', coalesce(json_agg(f) FILTER (WHERE f.post_id IS NOT NULL), '[]'))::text AS body,
+	SELECT json_build_object('items',
+			coalesce(json_agg(f) FILTER (WHERE f.post_id IS NOT NULL), '[]'))::text AS body,
 		coalesce(bool_or(f.decision IN ('pending', 'waiting')), false) AS undecided
-	FROM users u LEFT JOIN LATERAL filteropt.feed_filter('home', u.id, ?::jsonb -> 'posts') AS f ON true
+	FROM users u LEFT JOIN LATERAL filteropt.feed_filter('home', u.id,
+		coalesce(?::jsonb -> 'posts', 'null')) AS f ON true
 	WHERE u.id = ? GROUP BY u.id`;
 
 const KEYWORDS = `
-	SELECT json_build_object('items',
-		coalesce(json_agg(json_build_object('id', id, 'keyword', keyword) ORDER BY id), '[]'))
-	FROM keywords WHERE user_id = ?`;
+	SELECT json_build_object('items', coalesce(json_agg(k), '[]'))
+	FROM (SELECT id, keyword FROM keywords WHERE user_id = ? ORDER BY id) AS k`;
 
 const ADD_KEYWORD = `
 	INSERT INTO keywords (user_id, keyword)
@@ -27,9 +28,10 @@ const ADD_KEYWORD = `
 const DELETE_KEYWORD = 'DELETE FROM keywords WHERE id = ? AND user_id = ?';
 
 const STATS = `
-	SELECT json_build_object('items', coalesce(json_agg(s ORDER BY date DESC), '[]'))
+	SELECT json_build_object('items', coalesce(json_agg(s), '[]'))
 	FROM (SELECT date, total_events, posts_shown, posts_filtered, keyword_hits FROM daily_stats
-		WHERE user_id = ? AND date > (now() AT TIME ZONE 'UTC')::date - ?::int) AS s`;
+		WHERE user_id = ? AND date > (now() AT TIME ZONE 'UTC')::date - ?::int
+		ORDER BY date DESC) AS s`;
 
 const HISTORY = `
 	SELECT filteropt.page('analytics_events', ARRAY['created_at DESC'], ?, ?,
@@ -45,8 +47,9 @@ const HISTORY_BY_NUMBER = `
 // nothing at all if the client has it already, and compressed if that pays.
 const conditional = (select) => `
 	WITH answer AS MATERIALIZED (SELECT (${select})::text AS body),
-		cache AS MATERIALIZED (SELECT body, filteropt.http_cache(ttl => '0', etag => filteropt.http_etag(body),
-			if_none_match => ?, vary => ARRAY['Accept-Encoding']) AS http FROM answer)
+		cache AS MATERIALIZED (SELECT body, filteropt.http_cache(ttl => '0',
+			etag => filteropt.http_etag(body), if_none_match => ?,
+			vary => ARRAY['Accept-Encoding']) AS http FROM answer)
 	SELECT (http ->> 'status')::int AS status, http -> 'headers' AS headers, packed.*
 	FROM cache, filteropt.gzip_body(CASE http ->> 'status' WHEN '200' THEN body END, ?) AS packed`;
 

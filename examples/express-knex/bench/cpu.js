@@ -30,5 +30,9 @@ export function cpuSeconds(pid) {
 
 export function serverPids(server) {
 	const pid = (name) => Number(process.env[name]);
-	return { node: pid(`${server.toUpperCase()}_PID`), postgres: pid('POSTGRES_PID'), redis: pid('REDIS_PID') };
+	return {
+		node: pid(`${server.toUpperCase()}_PID`),
+		postgres: pid('POSTGRES_PID'),
+		redis: pid('REDIS_PID'),
+	};
 }

@@ -1,16 +1,20 @@
 // Load on the servers of with-servers, in turns: requests a second, latencies, queries and
 // commands per request, and the CPU time of each process per request.  A report, not a test.
 //
-//   node bench/load.js SECONDS ROUNDS CONNECTIONS
+//   node bench/load.js SECONDS ROUNDS CONNECTIONS [WORD]: what has WORD in its title, else all
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 
 import { cpuSeconds, serverPids } from './cpu.js';
 import { commandsOf, queriesOf } from './counters.js';
 
-const [seconds, rounds, connections] = process.argv.slice(2).map(Number);
-const SERVERS = ['classic', 'tuned', 'filteropt'];
+const [seconds, rounds, connections] = process.argv.slice(2, 5).map(Number);
+const word = process.argv[5] ?? '';
+const SERVERS = ['classic', 'tuned', 'filteropt', 'floor'];
 const urlOf = (server) => process.env[`${server.toUpperCase()}_URL`];
 
 const posts = readFileSync(new URL('../public/posts.json', import.meta.url), 'utf8');
@@ -45,13 +49,19 @@ async function totals(server) {
 
 async function shoot(server, requests, duration) {
 	const times = [];
-	const run = autocannon({ url: urlOf(server), connections, duration, requests });
+	// Each connection begins with another user.
+	let begun = 0;
+	const setupClient = (client) => {
+		const first = Math.floor(begun++ / connections * requests.length);
+		client.setRequests([...requests.slice(first), ...requests.slice(0, first)]);
+	};
+	const run = autocannon({ url: urlOf(server), connections, duration, requests, setupClient });
 	run.on('response', (client, status, bytes, milliseconds) => times.push(milliseconds));
 	const result = await run;
 	if (result.non2xx || result.errors) {
 		throw new Error(`${server}: ${result.non2xx} refused, ${result.errors} failed`);
 	}
-	return { times, perSecond: result.requests.total / result.duration };
+	return { times, perSecond: times.length / result.duration };
 }
 
 async function measure(server, requests) {
@@ -86,7 +96,8 @@ function print(title, byServer) {
 	const names = Object.keys(byServer.classic);
 	const ours = byServer.filteropt;
 	console.log(`\n${title}`);
-	console.log(['', ...names, 'throughput', 'p99'].map((name, n) => n ? name.padStart(12) : name.padEnd(10)).join(''));
+	console.log(' '.repeat(10) +
+		[...names, 'throughput', 'p99'].map((name) => name.padStart(12)).join(''));
 	for (const [server, result] of Object.entries(byServer)) {
 		// filteropt's share of the others' figures.
 		const ratios = [ours['requests/s'] / result['requests/s'], ours['p99 ms'] / result['p99 ms']];
@@ -95,14 +106,22 @@ function print(title, byServer) {
 	}
 }
 
-console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s; per request: queries to`);
-console.log('PostgreSQL, calls of Redis, CPU time. The last columns: filteropt in terms of each.');
-for (const [title, requests] of SCENARIOS) {
-	const results = Object.fromEntries(SERVERS.map((server) => [server, []]));
+const floor = fork(fileURLToPath(new URL('floor.js', import.meta.url)));
+const [port] = await once(floor, 'message');
+Object.assign(process.env, { FLOOR_URL: `http://127.0.0.1:${port}`, FLOOR_PID: floor.pid });
+
+console.log(`${connections} connections, median of ${rounds} rounds of ${seconds} s.`);
+console.log('Per request: queries to PostgreSQL, calls of Redis, CPU time.');
+console.log('The last columns: filteropt in terms of each.');
+console.log('floor: Express alone, which reads and answers as much and asks nobody.');
+for (const [title, requests] of SCENARIOS.filter(([name]) => name.includes(word))) {
+	const servers = SERVERS.filter((server) => server !== 'floor' || title.startsWith('feed'));
+	const results = Object.fromEntries(servers.map((server) => [server, []]));
 	// Plans, caches and compiled code first.
-	for (const server of SERVERS) await shoot(server, requests, Math.min(2, seconds));
+	if (rounds > 1) for (const server of servers) await shoot(server, requests, 1);
 	for (let round = 0; round < rounds; round++) {
-		for (const server of SERVERS) results[server].push(await measure(server, requests));
+		for (const server of servers) results[server].push(await measure(server, requests));
 	}
-	print(title, Object.fromEntries(SERVERS.map((server) => [server, medians(results[server])])));
+	print(title, Object.fromEntries(servers.map((server) => [server, medians(results[server])])));
 }
+floor.disconnect();

@@ -43,7 +43,9 @@ export function page(query) {
 
 export function keyword(body) {
 	const word = body?.keyword;
-	if (typeof word !== 'string' || word.trim() === '') refuse('keyword must be a text with something in it');
+	if (typeof word !== 'string' || word.trim() === '') {
+		refuse('keyword must be a text with something in it');
+	}
 	if (word.length > 1000) refuse('keyword must have at most 1000 characters');
 	return word.trim();
 }

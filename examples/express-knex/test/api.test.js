@@ -53,7 +53,8 @@ test('keywords are added, listed and deleted', async () => {
 	assertSame(await both('POST', path, { body: { keyword: ' second ' } }), ({ body }) => body.keyword);
 	const listed = await both('GET', path);
 	assert.deepEqual(words(assertSame(listed, words)), ['first', 'second']);
-	assert.equal(assertSame(await both('POST', path, { body: { keyword: 'first' } }), ({ body }) => body.error.code).status, 409);
+	const twice = await both('POST', path, { body: { keyword: 'first' } });
+	assert.equal(assertSame(twice, ({ body }) => body.error.code).status, 409);
 
 	const deleted = await onBoth((name) =>
 		request(servers[name], 'DELETE', `${path}/${listed[name].body.items[0].id}`));
@@ -81,8 +82,12 @@ test('wrong requests are refused with a status and a reason', async () => {
 	const feed = '/api/users/1/feed';
 	const wrong = [
 		['POST', feed, { raw: '{"posts":' }, 400],
+		['POST', feed, {}, 400],
+		['POST', feed, { body: {} }, 400],
+		['POST', feed, { body: [] }, 400],
 		['POST', feed, { body: { posts: 7 } }, 400],
 		['POST', feed, { body: { posts: [7] } }, 400],
+		['POST', feed, { body: { posts: postsOf('x'.repeat(3_000_000)) } }, 413],
 		['POST', '/api/users/999999999/feed', { body: { posts: postsOf('x') } }, 404],
 		['POST', '/api/users/x/feed', { body: { posts: [] } }, 400],
 		['POST', '/api/users/1/keywords', { body: { keyword: '  ' } }, 400],
@@ -113,22 +118,25 @@ test('what did not change is not sent again', async () => {
 	const path = `/api/users/${user}/keywords`;
 	const first = await both('GET', path);
 	const etags = await onBoth(async (name) => first[name].headers.get('ETag'));
+	const headers = (name) => ({ 'If-None-Match': etags[name], 'Cache-Control': 'max-age=0' });
 	const again = await onBoth((name) =>
-		request(servers[name], 'GET', path, { headers: { 'If-None-Match': etags[name], 'Cache-Control': 'max-age=0' } }));
+		request(servers[name], 'GET', path, { headers: headers(name) }));
 	assert.equal(assertSame(again).status, 304);
 	assert.equal(again.filteropt.headers.get('Cache-Control'), 'private, max-age=0');
 
 	await both('POST', path, { body: { keyword: 'twice' } });
 	const changed = await onBoth((name) =>
-		request(servers[name], 'GET', path, { headers: { 'If-None-Match': etags[name], 'Cache-Control': 'max-age=0' } }));
+		request(servers[name], 'GET', path, { headers: headers(name) }));
 	assert.equal(assertSame(changed, ({ body }) => body.items.length).status, 200);
 });
 
 test('large bodies are compressed for who takes that', async () => {
 	const user = await newUser({ keywords: Array.from({ length: 100 }, (_, n) => `keyword number ${n}`) });
 	const path = `/api/users/${user}/keywords`;
-	const encodingFor = (accept) => onBoth(async (name) =>
-		(await request(servers[name], 'GET', path, { headers: { 'Accept-Encoding': accept } })).headers.get('Content-Encoding'));
+	const encodingFor = (accept) => onBoth(async (name) => {
+		const headers = { 'Accept-Encoding': accept };
+		return (await request(servers[name], 'GET', path, { headers })).headers.get('Content-Encoding');
+	});
 	assert.deepEqual(await encodingFor('gzip'), { classic: 'gzip', filteropt: 'gzip' });
 	assert.deepEqual(await encodingFor('identity'), { classic: null, filteropt: null });
 	assertSame(await both('GET', path), ({ body }) => body.items.map(({ keyword }) => keyword));

@@ -50,7 +50,8 @@ test('the page shows the feed, why posts are hidden, and the numbers', { skip },
 	const page = await open(user);
 
 	assert.equal(await page.locator('.post').count(), 20);
-	assert.deepEqual(await texts(page, '.post.hide mark'), ['crypto', 'Café', 'ending the war', 'Crypto']);
+	assert.deepEqual(await texts(page, '.post.hide mark'),
+		['crypto', 'Café', 'ending the war', 'Crypto']);
 	assert.equal(await page.locator('.post:not(.hide) mark').count(), 0);
 	assert.match(await page.locator('.post[data-id=p05] .reason').textContent(), /^hidden: .*cafe/);
 	assert.match(await page.locator('#summary').textContent(), /^20 posts, 4 hidden, in \d+ ms$/);

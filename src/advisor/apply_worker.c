@@ -81,18 +81,25 @@ finish(void)
 	CommitTransactionCommand();
 }
 
-/* Execute a utility statement that needs transactions of its own. */
+/*
+ * Execute a utility statement that needs transactions of its own.  What it
+ * keeps across them it allocates where a portal would have its memory.
+ */
 static void
 run(const char *ddl)
 {
-	RawStmt    *raw = linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT));
-	PlannedStmt *plan = makeNode(PlannedStmt);
+	PlannedStmt *plan;
 
-	plan->commandType = CMD_UTILITY;
-	plan->canSetTag = true;
-	plan->utilityStmt = raw->stmt;
+	if (PortalContext == NULL)
+		PortalContext = AllocSetContextCreate(TopMemoryContext, "filteropt index_apply",
+											  ALLOCSET_DEFAULT_SIZES);
 	pgstat_report_activity(STATE_RUNNING, ddl);
 	begin();
+	MemoryContextSwitchTo(PortalContext);
+	plan = makeNode(PlannedStmt);
+	plan->commandType = CMD_UTILITY;
+	plan->canSetTag = true;
+	plan->utilityStmt = linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT))->stmt;
 	ProcessUtility(plan, ddl, false, PROCESS_UTILITY_TOPLEVEL, NULL, NULL, None_Receiver, NULL);
 	finish();
 	pgstat_report_activity(STATE_IDLE, NULL);

@@ -52,7 +52,7 @@ check_table(Oid relation)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("\"%s\" is partitioned, and has no index that is made concurrently",
 						get_rel_name(relation)),
-				 errhint("Apply the statement to each partition, then CREATE INDEX on the table attaches them.")));
+				 errhint("Apply it to each partition, then CREATE INDEX on the table.")));
 	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -60,7 +60,8 @@ check_table(Oid relation)
 	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" is temporary: only this session can index it", get_rel_name(relation)),
+				 errmsg("\"%s\" is temporary: only this session can index it",
+						get_rel_name(relation)),
 				 errhint("Execute the statement itself.")));
 	if (!fo_owns_relation(relation))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
@@ -255,7 +256,8 @@ read_drop(FoIndexStatement *result, DropStmt *stmt)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("only one index can be dropped at a time, and not with CASCADE")));
 	result->action = FO_INDEX_DROP;
-	if (!find_index(result, makeRangeVarFromNameList(linitial(stmt->objects)), stmt->missing_ok, &index))
+	if (!find_index(result, makeRangeVarFromNameList(linitial(stmt->objects)),
+					stmt->missing_ok, &index))
 		return;
 	result->ddl = psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index));
 	result->undo = definition(index);
@@ -281,7 +283,8 @@ read_reindex(FoIndexStatement *result, ReindexStmt *stmt)
 	if (stmt->kind == REINDEX_OBJECT_INDEX)
 	{
 		(void) find_index(result, stmt->relation, false, &index);
-		result->ddl = psprintf("REINDEX (CONCURRENTLY%s) INDEX %s", options.data, qualified_name(index));
+		result->ddl = psprintf("REINDEX (CONCURRENTLY%s) INDEX %s", options.data,
+							   qualified_name(index));
 		return;
 	}
 	result->relation = RangeVarGetRelid(stmt->relation, NoLock, false);
@@ -321,6 +324,6 @@ fo_index_parse(const char *ddl)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("not a single CREATE INDEX, DROP INDEX or REINDEX INDEX statement"),
-				 errhint("Statements that take a constraint away, or attach a partition, are for you to execute.")));
+				 errhint("Others, ALTER TABLE for example, are for you to execute.")));
 	return result;
 }

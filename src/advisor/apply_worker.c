@@ -53,7 +53,7 @@ PGDLLEXPORT void fo_index_apply_main(Datum arg);
 #define LOCK_CLASS	0x666f
 #define LOCK_NUMBER 6
 
-/* Give the work that the statement leaves behind in case of an error. */
+/* How long to wait for locks from now on; 0: as long as it takes. */
 static void
 set_lock_timeout(int ms)
 {
@@ -131,7 +131,7 @@ claim_turn(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another index_apply is running in this database"),
-				 errhint("Call it again when filteropt.index_applied shows that the other one has finished.")));
+				 errhint("Call it again when the other one has finished.")));
 }
 
 /* Hold the lock that a concurrent statement needs, for the whole session. */
@@ -200,9 +200,10 @@ drop_leftover(Oid index)
  * cancellation that comes too late does not keep it from being recorded.
  */
 static void
-record(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int64 *id)
+record(const char *sql, int nargs, Oid *types, Datum *values, int64 *id)
 {
-	Oid			table = get_relname_relid("index_applied", get_namespace_oid("filteropt", false));
+	Oid			table = get_relname_relid("index_applied",
+										  get_namespace_oid("filteropt", false));
 	Oid			user;
 	int			security;
 	bool		isnull;
@@ -211,7 +212,8 @@ record(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(fo_relation_owner(table), security | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0 ||
+		SPI_processed != 1)
 		elog(ERROR, "could not record the statement");
 	if (id)
 		*id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -232,8 +234,8 @@ statistics(const FoIndexJob *job)
 	MemoryContext old;
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT filteropt.index_snapshot($1)", 1, types, values, NULL, true, 1) !=
-		SPI_OK_SELECT || SPI_processed != 1)
+	if (SPI_execute_with_args("SELECT filteropt.index_snapshot($1)", 1, types, values, NULL,
+							  true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not take the statistics");
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	old = MemoryContextSwitchTo(cxt);
@@ -258,7 +260,7 @@ record_start(FoIndexJob *job)
 	values[4] = statistics(job);
 	record("INSERT INTO filteropt.index_applied (relation, ddl, undo, role, before, started_at) "
 		   "VALUES ($1, $2, nullif($3, ''), $4, $5, clock_timestamp()) RETURNING id",
-		   5, types, values, NULL, &job->id);
+		   5, types, values, &job->id);
 }
 
 /* Record how it ended. */
@@ -271,11 +273,12 @@ record_end(FoIndexJob *job, const char *error)
 	Oid			index;
 
 	begin();
-	index = get_relname_relid(name, get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
+	index = get_relname_relid(name,
+							  get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
 	values[1] = CStringGetTextDatum(error ? error : "");
 	values[2] = ObjectIdGetDatum(index);
 	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), error = nullif($2, ''), "
-		   "index = nullif($3, 0::oid) WHERE id = $1", 3, types, values, NULL, NULL);
+		   "index = nullif($3, 0::oid) WHERE id = $1", 3, types, values, NULL);
 	finish();
 }
 

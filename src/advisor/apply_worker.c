@@ -216,7 +216,8 @@ record(const char *sql, int nargs, Oid *types, Datum *values, int64 *id)
 		SPI_processed != 1)
 		elog(ERROR, "could not record the statement");
 	if (id)
-		*id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		*id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										  &isnull));
 	SPI_finish();
 	SetUserIdAndSecContext(user, security);
 	RESUME_CANCEL_INTERRUPTS();
@@ -277,8 +278,9 @@ record_end(FoIndexJob *job, const char *error)
 							  get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
 	values[1] = CStringGetTextDatum(error ? error : "");
 	values[2] = ObjectIdGetDatum(index);
-	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), error = nullif($2, ''), "
-		   "index = nullif($3, 0::oid) WHERE id = $1", 3, types, values, NULL);
+	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), "
+		   "error = nullif($2, ''), index = nullif($3, 0::oid) WHERE id = $1",
+		   3, types, values, NULL);
 	finish();
 }
 
@@ -386,6 +388,13 @@ work(FoIndexJob *job)
 	record_end(job, NULL);
 }
 
+/* The worker lets go of the job: its process id is to be signalled no more. */
+static void
+sign_off(dsm_segment *segment, Datum arg)
+{
+	((FoIndexJob *) dsm_segment_address(segment))->worker = 0;
+}
+
 /* Entry of the worker; arg is the handle of the job's memory. */
 void
 fo_index_apply_main(Datum arg)
@@ -402,6 +411,7 @@ fo_index_apply_main(Datum arg)
 	shm_mq_set_sender(FO_JOB_QUEUE(job), MyProc);
 	pq_redirect_to_shm_mq(segment, shm_mq_attach(FO_JOB_QUEUE(job), segment, NULL));
 	become_caller(job);
+	on_dsm_detach(segment, sign_off, (Datum) 0);
 	job->worker = MyProcPid;
 	pg_memory_barrier();
 	if (job->cancelled)

@@ -13,15 +13,14 @@
 #include "postgres.h"
 
 #include "advisor/apply.h"
-#include "access/table.h"
 #include "base/compat.h"
 #include "base/compat_query.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_target.h"
 #include "parser/parse_utilcmd.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
@@ -159,6 +158,15 @@ write_create(IndexStmt *stmt, Oid relation, const char *index)
 	return buf.data;
 }
 
+/* What a column or expression adds to the name of an index. */
+static const char *
+column_name(const IndexElem *element)
+{
+	const char *name = element->name ? element->name : FigureIndexColname(element->expr);
+
+	return name ? name : "expr";
+}
+
 /* A name for an index without one, as CREATE INDEX would choose it. */
 static char *
 choose_name(IndexStmt *stmt, Oid relation)
@@ -173,7 +181,7 @@ choose_name(IndexStmt *stmt, Oid relation)
 
 		if (columns.len > 0)
 			appendStringInfoChar(&columns, '_');
-		appendStringInfoString(&columns, element->name ? element->name : "expr");
+		appendStringInfoString(&columns, column_name(element));
 		if (columns.len >= NAMEDATALEN)
 			break;
 	}

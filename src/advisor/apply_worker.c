@@ -16,9 +16,6 @@
  */
 #include "postgres.h"
 
-#include <signal.h>
-
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "advisor/apply.h"
@@ -35,6 +32,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -120,6 +118,17 @@ become_caller(const FoIndexJob *job)
 		SetConfigOption(fo_index_settings[i], FO_JOB_TEXT(job, FO_TEXT_SETTINGS + i),
 						PGC_USERSET, PGC_S_SESSION);
 	set_lock_timeout(job->lock_timeout);
+}
+
+/*
+ * At the end of the worker, however it comes: a lock that is held for the
+ * session would outlive it, if it ended between two transactions.
+ */
+static void
+release_locks(int code, Datum arg)
+{
+	AbortOutOfAnyTransaction();
+	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
 }
 
 /* One at a time. */
@@ -411,6 +420,7 @@ fo_index_apply_main(Datum arg)
 	shm_mq_set_sender(FO_JOB_QUEUE(job), MyProc);
 	pq_redirect_to_shm_mq(segment, shm_mq_attach(FO_JOB_QUEUE(job), segment, NULL));
 	become_caller(job);
+	before_shmem_exit(release_locks, (Datum) 0);
 	on_dsm_detach(segment, sign_off, (Datum) 0);
 	job->worker = MyProcPid;
 	pg_memory_barrier();

@@ -48,7 +48,6 @@ CALL show('');
 CALL show('create index on');
 CALL show(NULL);
 CALL show('create index on no_such_table (id)');
-CALL show('create index on posts (no_such_column)');
 CALL show('drop index no_such_index');
 CALL show('drop index posts');
 CALL show('create index on pg_indexes (tablename)');
@@ -112,7 +111,7 @@ CALL filteropt.index_apply('create index on posts (id)');
 CALL filteropt.index_apply('drop index existing');
 CALL filteropt.index_apply('reindex table posts');
 SET ROLE apply_owner;
-CALL filteropt.index_apply('create index by_owner on posts (id)') \gset seventh_
+CALL filteropt.index_apply('create index by_owner on work.posts (id)') \gset seventh_
 SELECT role FROM filteropt.index_applied WHERE id = :seventh_id;
 DELETE FROM filteropt.index_applied;
 -- An expression of the index is evaluated as the owner, who is no superuser.

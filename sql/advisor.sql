@@ -468,7 +468,7 @@ COMMENT ON FUNCTION filteropt.index_statements() IS
 
 CREATE FUNCTION filteropt.index_query_tables(query text, OUT schema_name text, OUT table_name text, OUT updated text[])
 	RETURNS SETOF record
-	LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'fo_index_query_tables';
+	LANGUAGE c STRICT STABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'fo_index_query_tables';
 COMMENT ON FUNCTION filteropt.index_query_tables(text) IS
 	'Tables that a statement names, and for one that it updates the columns that it sets; nothing if it cannot be parsed';
 

@@ -75,8 +75,8 @@ check_place(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("index_apply cannot run inside a transaction block"),
-				 errdetail("The index is built concurrently, which would wait for this transaction to end."),
-				 errhint("Send CALL filteropt.index_apply(...) as a statement of its own, outside of BEGIN and of functions.")));
+				 errdetail("A concurrent build would wait for this transaction to end."),
+				 errhint("Send the CALL by itself, outside of BEGIN and functions.")));
 }
 
 /* An interval as milliseconds, for lock_timeout. */
@@ -216,7 +216,8 @@ tell_progress(const FoIndexJob *job)
 	int64		progress[PGSTAT_NUM_PROGRESS_PARAM];
 	int64		phase;
 
-	if (job->worker == 0 || !fo_backend_progress(job->worker, PROGRESS_COMMAND_CREATE_INDEX, progress))
+	if (job->worker == 0 ||
+		!fo_backend_progress(job->worker, PROGRESS_COMMAND_CREATE_INDEX, progress))
 		return;
 	phase = progress[PROGRESS_CREATEIDX_PHASE];
 	if (phase < 0 || phase >= (int64) lengthof(phase_names))
@@ -267,7 +268,7 @@ wait_for_worker(dsm_segment *segment, BackgroundWorkerHandle *handle)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("the worker that changes the index ended unexpectedly"),
-				 errhint("The server's log tells why; filteropt.index_health() shows an index that is left invalid.")));
+				 errhint("The server's log tells why; index_health() shows what is left.")));
 }
 
 /* Have the statement executed; returns its row in index_applied. */

@@ -13,15 +13,14 @@
 #include "postgres.h"
 
 #include "advisor/apply.h"
-#include "access/table.h"
 #include "base/compat.h"
 #include "base/compat_query.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_target.h"
 #include "parser/parse_utilcmd.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
@@ -52,7 +51,7 @@ check_table(Oid relation)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("\"%s\" is partitioned, and has no index that is made concurrently",
 						get_rel_name(relation)),
-				 errhint("Apply the statement to each partition, then CREATE INDEX on the table attaches them.")));
+				 errhint("Apply it to each partition, then CREATE INDEX on the table.")));
 	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -60,7 +59,8 @@ check_table(Oid relation)
 	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" is temporary: only this session can index it", get_rel_name(relation)),
+				 errmsg("\"%s\" is temporary: only this session can index it",
+						get_rel_name(relation)),
 				 errhint("Execute the statement itself.")));
 	if (!fo_owns_relation(relation))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
@@ -158,6 +158,15 @@ write_create(IndexStmt *stmt, Oid relation, const char *index)
 	return buf.data;
 }
 
+/* What a column or expression adds to the name of an index. */
+static const char *
+column_name(const IndexElem *element)
+{
+	const char *name = element->name ? element->name : FigureIndexColname(element->expr);
+
+	return name ? name : "expr";
+}
+
 /* A name for an index without one, as CREATE INDEX would choose it. */
 static char *
 choose_name(IndexStmt *stmt, Oid relation)
@@ -172,7 +181,7 @@ choose_name(IndexStmt *stmt, Oid relation)
 
 		if (columns.len > 0)
 			appendStringInfoChar(&columns, '_');
-		appendStringInfoString(&columns, element->name ? element->name : "expr");
+		appendStringInfoString(&columns, column_name(element));
 		if (columns.len >= NAMEDATALEN)
 			break;
 	}
@@ -255,7 +264,8 @@ read_drop(FoIndexStatement *result, DropStmt *stmt)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("only one index can be dropped at a time, and not with CASCADE")));
 	result->action = FO_INDEX_DROP;
-	if (!find_index(result, makeRangeVarFromNameList(linitial(stmt->objects)), stmt->missing_ok, &index))
+	if (!find_index(result, makeRangeVarFromNameList(linitial(stmt->objects)),
+					stmt->missing_ok, &index))
 		return;
 	result->ddl = psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index));
 	result->undo = definition(index);
@@ -281,7 +291,8 @@ read_reindex(FoIndexStatement *result, ReindexStmt *stmt)
 	if (stmt->kind == REINDEX_OBJECT_INDEX)
 	{
 		(void) find_index(result, stmt->relation, false, &index);
-		result->ddl = psprintf("REINDEX (CONCURRENTLY%s) INDEX %s", options.data, qualified_name(index));
+		result->ddl = psprintf("REINDEX (CONCURRENTLY%s) INDEX %s", options.data,
+							   qualified_name(index));
 		return;
 	}
 	result->relation = RangeVarGetRelid(stmt->relation, NoLock, false);
@@ -321,6 +332,6 @@ fo_index_parse(const char *ddl)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("not a single CREATE INDEX, DROP INDEX or REINDEX INDEX statement"),
-				 errhint("Statements that take a constraint away, or attach a partition, are for you to execute.")));
+				 errhint("Others, ALTER TABLE for example, are for you to execute.")));
 	return result;
 }

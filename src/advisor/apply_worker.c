@@ -16,9 +16,6 @@
  */
 #include "postgres.h"
 
-#include <signal.h>
-
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "advisor/apply.h"
@@ -35,6 +32,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -53,7 +51,7 @@ PGDLLEXPORT void fo_index_apply_main(Datum arg);
 #define LOCK_CLASS	0x666f
 #define LOCK_NUMBER 6
 
-/* Give the work that the statement leaves behind in case of an error. */
+/* How long to wait for locks from now on; 0: as long as it takes. */
 static void
 set_lock_timeout(int ms)
 {
@@ -81,18 +79,25 @@ finish(void)
 	CommitTransactionCommand();
 }
 
-/* Execute a utility statement that needs transactions of its own. */
+/*
+ * Execute a utility statement that needs transactions of its own.  What it
+ * keeps across them it allocates where a portal would have its memory.
+ */
 static void
 run(const char *ddl)
 {
-	RawStmt    *raw = linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT));
-	PlannedStmt *plan = makeNode(PlannedStmt);
+	PlannedStmt *plan;
 
-	plan->commandType = CMD_UTILITY;
-	plan->canSetTag = true;
-	plan->utilityStmt = raw->stmt;
+	if (PortalContext == NULL)
+		PortalContext = AllocSetContextCreate(TopMemoryContext, "filteropt index_apply",
+											  ALLOCSET_DEFAULT_SIZES);
 	pgstat_report_activity(STATE_RUNNING, ddl);
 	begin();
+	MemoryContextSwitchTo(PortalContext);
+	plan = makeNode(PlannedStmt);
+	plan->commandType = CMD_UTILITY;
+	plan->canSetTag = true;
+	plan->utilityStmt = linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT))->stmt;
 	ProcessUtility(plan, ddl, false, PROCESS_UTILITY_TOPLEVEL, NULL, NULL, None_Receiver, NULL);
 	finish();
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -115,6 +120,17 @@ become_caller(const FoIndexJob *job)
 	set_lock_timeout(job->lock_timeout);
 }
 
+/*
+ * At the end of the worker, however it comes: a lock that is held for the
+ * session would outlive it, if it ended between two transactions.
+ */
+static void
+release_locks(int code, Datum arg)
+{
+	AbortOutOfAnyTransaction();
+	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
+}
+
 /* One at a time. */
 static void
 claim_turn(void)
@@ -124,7 +140,7 @@ claim_turn(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another index_apply is running in this database"),
-				 errhint("Call it again when filteropt.index_applied shows that the other one has finished.")));
+				 errhint("Call it again when the other one has finished.")));
 }
 
 /* Hold the lock that a concurrent statement needs, for the whole session. */
@@ -193,9 +209,10 @@ drop_leftover(Oid index)
  * cancellation that comes too late does not keep it from being recorded.
  */
 static void
-record(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int64 *id)
+record(const char *sql, int nargs, Oid *types, Datum *values, int64 *id)
 {
-	Oid			table = get_relname_relid("index_applied", get_namespace_oid("filteropt", false));
+	Oid			table = get_relname_relid("index_applied",
+										  get_namespace_oid("filteropt", false));
 	Oid			user;
 	int			security;
 	bool		isnull;
@@ -204,10 +221,12 @@ record(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(fo_relation_owner(table), security | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0 ||
+		SPI_processed != 1)
 		elog(ERROR, "could not record the statement");
 	if (id)
-		*id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		*id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										  &isnull));
 	SPI_finish();
 	SetUserIdAndSecContext(user, security);
 	RESUME_CANCEL_INTERRUPTS();
@@ -225,8 +244,8 @@ statistics(const FoIndexJob *job)
 	MemoryContext old;
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT filteropt.index_snapshot($1)", 1, types, values, NULL, true, 1) !=
-		SPI_OK_SELECT || SPI_processed != 1)
+	if (SPI_execute_with_args("SELECT filteropt.index_snapshot($1)", 1, types, values, NULL,
+							  true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not take the statistics");
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	old = MemoryContextSwitchTo(cxt);
@@ -251,7 +270,7 @@ record_start(FoIndexJob *job)
 	values[4] = statistics(job);
 	record("INSERT INTO filteropt.index_applied (relation, ddl, undo, role, before, started_at) "
 		   "VALUES ($1, $2, nullif($3, ''), $4, $5, clock_timestamp()) RETURNING id",
-		   5, types, values, NULL, &job->id);
+		   5, types, values, &job->id);
 }
 
 /* Record how it ended. */
@@ -264,11 +283,13 @@ record_end(FoIndexJob *job, const char *error)
 	Oid			index;
 
 	begin();
-	index = get_relname_relid(name, get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
+	index = get_relname_relid(name,
+							  get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
 	values[1] = CStringGetTextDatum(error ? error : "");
 	values[2] = ObjectIdGetDatum(index);
-	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), error = nullif($2, ''), "
-		   "index = nullif($3, 0::oid) WHERE id = $1", 3, types, values, NULL, NULL);
+	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), "
+		   "error = nullif($2, ''), index = nullif($3, 0::oid) WHERE id = $1",
+		   3, types, values, NULL);
 	finish();
 }
 
@@ -376,6 +397,13 @@ work(FoIndexJob *job)
 	record_end(job, NULL);
 }
 
+/* The worker lets go of the job: its process id is to be signalled no more. */
+static void
+sign_off(dsm_segment *segment, Datum arg)
+{
+	((FoIndexJob *) dsm_segment_address(segment))->worker = 0;
+}
+
 /* Entry of the worker; arg is the handle of the job's memory. */
 void
 fo_index_apply_main(Datum arg)
@@ -392,6 +420,8 @@ fo_index_apply_main(Datum arg)
 	shm_mq_set_sender(FO_JOB_QUEUE(job), MyProc);
 	pq_redirect_to_shm_mq(segment, shm_mq_attach(FO_JOB_QUEUE(job), segment, NULL));
 	become_caller(job);
+	before_shmem_exit(release_locks, (Datum) 0);
+	on_dsm_detach(segment, sign_off, (Datum) 0);
 	job->worker = MyProcPid;
 	pg_memory_barrier();
 	if (job->cancelled)

@@ -78,7 +78,7 @@ describe(int slot, const FoWatchQuery *query, QueryDesc *desc, int columns, cons
 
 /* Begin to keep the rows of an execution; returns where. */
 int
-fo_nplus_begin_result(const FoWatchQuery *query, QueryDesc *desc, int columns,
+fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 					  const int *attribute)
 {
 	int			slot = fo_loop_parent_slot(&watch, query->id);
@@ -91,6 +91,8 @@ fo_nplus_begin_result(const FoWatchQuery *query, QueryDesc *desc, int columns,
 		watch.parent[slot] = MemoryContextAllocZero(TopMemoryContext, sizeof(FoLoopParent));
 		result[slot] = r;
 	}
+	else if (watch.parent[slot]->query == query->id && watch.parent[slot]->found)
+		query->idle = 0;
 	describe(slot, query, desc, columns, attribute);
 	fo_loop_begin(&watch, slot, query->id, columns, xact, GetCurrentStatementStartTimestamp());
 	return slot;
@@ -130,6 +132,7 @@ judge(const FoWatchQuery *query, QueryDesc *desc, FoLoopChild *child)
 												 candidate->column)))
 			continue;
 		guilty = true;
+		fo_watch_query(parent->query)->idle = 0;
 		reported_slot[number] = fo_nplus_report(query, desc, child, parent, candidate->column,
 												&reported_generation[number]);
 	}

@@ -17,12 +17,18 @@
 #include "advisor/watch.h"
 #include "base/compat_executor.h"
 #include "base/compat_query.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
 #include "utils/guc.h"
 
+#define MAX_HASHED 4096			/* bytes of a text without identifier */
 #define FRAMES 16				/* deeper nesting is not watched */
+
+/* After so many results in turn that no loop went over, only every eighth is kept. */
+#define IDLE_RESULTS 16
+#define IDLE_MASK 7
 
 /* Once in so many microseconds a backend draws whether it is watched, and tells all. */
 #define SLICE_US INT64CONST(1000000)
@@ -32,6 +38,7 @@ typedef struct Frame
 	DestReceiver receiver;		/* stands before the real one; must be first */
 	DestReceiver *inner;
 	QueryDesc  *desc;			/* NULL: unused */
+	uint64		id;				/* of the query */
 	int			level;			/* of transactions */
 	bool		captures;
 	instr_time	elapsed;
@@ -58,6 +65,7 @@ int			fo_watch_text_bytes = 2048;
 
 static Frame frame[FRAMES];
 static int	newest = 0;
+static int	open_frames = 0;	/* at most so many are in use */
 static bool sampled = true;
 static TimestampTz slice_end = 0;
 static bool exit_registered = false;
@@ -129,9 +137,24 @@ take_keys(Frame *f, const FoWatchQuery *query, ParamListInfo params)
 	}
 }
 
+/*
+ * The identifier of a query.  Until PostgreSQL 15 the server makes none for the query of
+ * a cursor: then it is made of the text.
+ */
+static uint64
+id_of(const QueryDesc *desc)
+{
+	uint64		id = (uint64) desc->plannedstmt->queryId;
+
+	if (id == 0 && IsQueryIdEnabled() && desc->sourceText != NULL)
+		id = hash_bytes_extended((const unsigned char *) desc->sourceText,
+								 (int) strnlen(desc->sourceText, MAX_HASHED), 0) | 1;
+	return id;
+}
+
 /* Begin to watch an execution, if there is a free frame. */
 static void
-begin_frame(QueryDesc *desc)
+begin_frame(QueryDesc *desc, uint64 id)
 {
 	Frame	   *f = NULL;
 	FoWatchQuery *query;
@@ -144,17 +167,22 @@ begin_frame(QueryDesc *desc)
 		}
 	if (f == NULL)
 		return;
-	query = fo_watch_query((uint64) desc->plannedstmt->queryId);
+	query = fo_watch_query(id);
+	f->id = id;
 	f->level = GetCurrentTransactionNestLevel();
-	f->captures = desc->operation == CMD_SELECT && fo_advisor_loop_min > 0;
+	f->captures = desc->operation == CMD_SELECT && fo_advisor_loop_min > 0 &&
+		(query->idle < IDLE_RESULTS || (++query->skipped & IDLE_MASK) == 0);
+	if (f->captures && query->idle < IDLE_RESULTS)
+		query->idle++;
 	INSTR_TIME_SET_ZERO(f->elapsed);
 	memset(&f->cost, 0, sizeof(f->cost));
 	f->nkeys = 0;
 	f->rows = 0;
 	f->generation = 0;
-	if (f->captures)
+	if (desc->operation == CMD_SELECT)
 		take_keys(f, query, desc->params);
 	f->desc = desc;
+	open_frames++;
 }
 
 /* Which columns of a result may hold ids; those of the first rows that come. */
@@ -190,8 +218,8 @@ capture_row(Frame *f, TupleTableSlot *slot)
 		memcpy(f->first, key, sizeof(key[0]) * f->columns);
 	else if (f->rows == 1)
 	{
-		f->slot = fo_nplus_begin_result(fo_watch_query((uint64) f->desc->plannedstmt->queryId),
-										f->desc, f->columns, f->attribute);
+		f->slot = fo_nplus_begin_result(fo_watch_query(f->id), f->desc, f->columns,
+										f->attribute);
 		f->generation = fo_nplus_generation(f->slot);
 		fo_nplus_row(f->slot, f->generation, f->first);
 	}
@@ -263,16 +291,18 @@ watch_parse(ParseState *pstate, Query *query, JumbleState *jumble)
 static void
 watch_start(QueryDesc *desc, int eflags)
 {
+	uint64		id;
+
 	if (prev_start_hook)
 		prev_start_hook(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
-	if (!is_watching() || desc->plannedstmt->queryId == 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	if (!is_watching() || (eflags & EXEC_FLAG_EXPLAIN_ONLY))
 		return;
 	if (GetCurrentStatementStartTimestamp() >= slice_end)
 		begin_slice(GetCurrentStatementStartTimestamp());
-	if (sampled)
-		begin_frame(desc);
+	if (sampled && (id = id_of(desc)) != 0)
+		begin_frame(desc, id);
 }
 
 static void
@@ -361,9 +391,10 @@ static void
 end_frame(Frame *f)
 {
 	QueryDesc  *desc = f->desc;
-	FoWatchQuery *query = fo_watch_query((uint64) desc->plannedstmt->queryId);
+	FoWatchQuery *query = fo_watch_query(f->id);
 
 	f->desc = NULL;
+	open_frames--;
 	f->cost.total = INSTR_TIME_GET_DOUBLE(f->elapsed) * 1e6;
 	f->cost.slow_calls = fo_advisor_slow_ms >= 0 && f->cost.total >= fo_advisor_slow_ms * 1e3;
 	fo_watch_account(query, desc, &f->cost);
@@ -394,8 +425,9 @@ at_xact_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			for (int i = 0; i < FRAMES; i++)
+			for (int i = 0; i < FRAMES && open_frames > 0; i++)
 				frame[i].desc = NULL;
+			open_frames = 0;
 			fo_nplus_xact_end();
 			break;
 		default:

@@ -68,6 +68,10 @@ typedef struct FoWatchQuery
 	int32		variable[FO_WATCH_VARIABLES];
 	int32		variable_id[FO_WATCH_VARIABLES];
 
+	/* of its last results, how many in turn no loop went over */
+	uint8		idle;
+	uint8		skipped;
+
 	/* what shared memory has not been told yet, for one role */
 	Oid			role;
 	int			slot;			/* there, or -1 */
@@ -214,7 +218,7 @@ typedef struct FoNplusResult
 
 /* nplus_watch.c */
 extern void fo_nplus_xact_end(void);
-extern int	fo_nplus_begin_result(const FoWatchQuery *query, QueryDesc *desc, int columns,
+extern int	fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 								  const int *attribute);
 extern uint64 fo_nplus_generation(int slot);
 extern void fo_nplus_row(int slot, uint64 generation, const int64 *key);

@@ -30,6 +30,7 @@
 #define MAX_SOURCE 65536
 
 static FoWatchQuery *set[SETS];
+static FoWatchQuery *latest = NULL;
 static uint64 clock_tick = 0;
 
 /* Tell shared memory of what a query has cost. */
@@ -51,6 +52,8 @@ fo_watch_query(uint64 id)
 	int			number = (int) ((id ^ id >> 32) % SETS);
 	FoWatchQuery *victim = set[number];
 
+	if (latest != NULL && latest->id == id)
+		return latest;
 	if (victim == NULL)
 	{
 		victim = MemoryContextAllocZero(TopMemoryContext, sizeof(FoWatchQuery) * WAYS);
@@ -63,6 +66,7 @@ fo_watch_query(uint64 id)
 		if (query->id == id)
 		{
 			query->used = ++clock_tick;
+			latest = query;
 			return query;
 		}
 		if (query->used < victim->used)
@@ -73,6 +77,7 @@ fo_watch_query(uint64 id)
 	victim->id = id;
 	victim->used = ++clock_tick;
 	victim->slot = -1;
+	latest = victim;
 	return victim;
 }
 
@@ -187,6 +192,18 @@ note_key(Walk *walk, const OpExpr *op, const Var *column, Node *value, bool colu
 	known->nkeys++;
 }
 
+/* Is an operator an equality?  Most queries ask of the same few. */
+static bool
+is_equality(const OpExpr *op)
+{
+	static Oid	known[8];
+	Oid		   *slot = &known[op->opno % lengthof(known)];
+
+	if (*slot != op->opno && op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		*slot = op->opno;
+	return *slot == op->opno;
+}
+
 /* Note a comparison, if it is one that can find rows by a key. */
 static void
 note_comparison(Walk *walk, const OpExpr *op)
@@ -199,7 +216,7 @@ note_comparison(Walk *walk, const OpExpr *op)
 	if (IsA(column_first ? left : right, Var) &&
 		((IsA(value, Param) && ((Param *) value)->paramkind == PARAM_EXTERN) ||
 		 IsA(value, Const)) &&
-		op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		is_equality(op))
 		note_key(walk, op, (Var *) (column_first ? left : right), value, column_first);
 }
 

@@ -98,6 +98,14 @@ fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 	return slot;
 }
 
+/* Is there any result that an execution that begins now could be in a loop over? */
+bool
+fo_nplus_may_loop(void)
+{
+	return watch.xact == xact || GetCurrentStatementStartTimestamp() - watch.used_at <=
+		fo_advisor_loop_window_ms * INT64CONST(1000);
+}
+
 /* The execution whose rows a slot keeps. */
 uint64
 fo_nplus_generation(int slot)

@@ -179,7 +179,7 @@ begin_frame(QueryDesc *desc, uint64 id)
 	f->nkeys = 0;
 	f->rows = 0;
 	f->generation = 0;
-	if (desc->operation == CMD_SELECT)
+	if (desc->operation == CMD_SELECT && fo_nplus_may_loop())
 		take_keys(f, query, desc->params);
 	f->desc = desc;
 	open_frames++;
@@ -314,15 +314,38 @@ run(FO_RUN_ARGS)
 		standard_ExecutorRun(FO_RUN_PASS);
 }
 
-/* Add the buffers used since `before` to a cost. */
-static void
-add_buffers(FoWatchCost *cost, const BufferUsage *before)
+/* Counters of buffers, as far as they are of interest. */
+typedef struct Buffers
 {
-	cost->hit += pgBufferUsage.shared_blks_hit - before->shared_blks_hit;
-	cost->read += pgBufferUsage.shared_blks_read - before->shared_blks_read;
-	cost->dirtied += pgBufferUsage.shared_blks_dirtied - before->shared_blks_dirtied;
-	cost->temp_read += pgBufferUsage.temp_blks_read - before->temp_blks_read;
-	cost->temp_written += pgBufferUsage.temp_blks_written - before->temp_blks_written;
+	int64		hit;
+	int64		read;
+	int64		dirtied;
+	int64		temp_read;
+	int64		temp_written;
+} Buffers;
+
+static inline Buffers
+buffers_now(void)
+{
+	return (Buffers)
+	{
+		pgBufferUsage.shared_blks_hit, pgBufferUsage.shared_blks_read,
+			pgBufferUsage.shared_blks_dirtied, pgBufferUsage.temp_blks_read,
+			pgBufferUsage.temp_blks_written
+	};
+}
+
+/* Add the buffers used since `before` to a cost. */
+static inline void
+add_buffers(FoWatchCost *cost, const Buffers *before)
+{
+	Buffers		now = buffers_now();
+
+	cost->hit += now.hit - before->hit;
+	cost->read += now.read - before->read;
+	cost->dirtied += now.dirtied - before->dirtied;
+	cost->temp_read += now.temp_read - before->temp_read;
+	cost->temp_written += now.temp_written - before->temp_written;
 }
 
 /*
@@ -334,7 +357,7 @@ watch_run(FO_RUN_ARGS)
 {
 	Frame	   *f = find_frame(desc);
 	DestReceiver *dest = desc->dest;
-	BufferUsage before;
+	Buffers		before;
 	instr_time	start;
 	instr_time	end;
 
@@ -345,7 +368,7 @@ watch_run(FO_RUN_ARGS)
 	}
 	if (f->captures && is_seen(dest->mydest))
 		wrap_receiver(f, dest);
-	before = pgBufferUsage;
+	before = buffers_now();
 	INSTR_TIME_SET_CURRENT(start);
 	run(FO_RUN_PASS);
 	INSTR_TIME_SET_CURRENT(end);
@@ -369,7 +392,7 @@ static void
 watch_finish(QueryDesc *desc)
 {
 	Frame	   *f = desc->operation != CMD_SELECT ? find_frame(desc) : NULL;
-	BufferUsage before;
+	Buffers		before;
 	instr_time	start;
 	instr_time	end;
 
@@ -378,7 +401,7 @@ watch_finish(QueryDesc *desc)
 		finish(desc);
 		return;
 	}
-	before = pgBufferUsage;
+	before = buffers_now();
 	INSTR_TIME_SET_CURRENT(start);
 	finish(desc);
 	INSTR_TIME_SET_CURRENT(end);

@@ -60,14 +60,6 @@ typedef struct FoWatchQuery
 	uint64		id;				/* 0: unused */
 	uint64		used;			/* a clock's tick */
 
-	/* from its last parse analysis */
-	int			nkeys;
-	FoWatchKey	key[FO_LOOP_KEYS];
-	int64		constant[FO_LOOP_KEYS];
-	int			nvariables;
-	int32		variable[FO_WATCH_VARIABLES];
-	int32		variable_id[FO_WATCH_VARIABLES];
-
 	/* of its last results, how many in turn no loop went over */
 	uint8		idle;
 	uint8		skipped;
@@ -78,6 +70,14 @@ typedef struct FoWatchQuery
 	uint32		executions;		/* in this backend, as far as matters */
 	FoWatchCost pending;
 	uint16		histogram[FO_LATENCY_BUCKETS];
+
+	/* from its last parse analysis */
+	int			nkeys;
+	FoWatchKey	key[FO_LOOP_KEYS];
+	int64		constant[FO_LOOP_KEYS];
+	int			nvariables;
+	int32		variable[FO_WATCH_VARIABLES];
+	int32		variable_id[FO_WATCH_VARIABLES];
 } FoWatchQuery;
 
 /* A query in shared memory; guarded by the lock of its set. */
@@ -220,6 +220,7 @@ typedef struct FoNplusResult
 extern void fo_nplus_xact_end(void);
 extern int	fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 								  const int *attribute);
+extern bool fo_nplus_may_loop(void);
 extern uint64 fo_nplus_generation(int slot);
 extern void fo_nplus_row(int slot, uint64 generation, const int64 *key);
 extern void fo_nplus_run(const FoWatchQuery *query, QueryDesc *desc, const int64 *key, double us);

@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static PGconn *connection;
+static PGconn * connection;
 
 static void
-check(PGresult *result)
+check(PGresult * result)
 {
 	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
 	{
@@ -53,7 +53,7 @@ run(const char *query, int prepared, long number)
 {
 	char		value[32];
 	const char *values[] = {value};
-	char		text[1024];
+	char text[	1024];
 	const char *at = strstr(query, "$1");
 
 	snprintf(value, sizeof(value), "%ld", number);
@@ -106,8 +106,11 @@ main(int argc, char **argv)
 	double	   *on = calloc(pairs + 1, sizeof(double));
 	double	   *off = calloc(pairs + 1, sizeof(double));
 	double	   *ratio = calloc(pairs + 1, sizeof(double));
+	int			runs = argc == 7 ? atoi(argv[3]) : 0;
+	long		base = argc == 7 ? atol(argv[5]) : 0;
+	long		range = argc == 7 ? atol(argv[6]) : 1;
 
-	if (pairs < 1 || strstr(argv[4], "$1") == NULL)
+	if (pairs < 1 || range < 1 || strstr(argv[4], "$1") == NULL)
 		return 2;
 	connection = PQconnectdb("");
 	if (PQstatus(connection) != CONNECTION_OK)
@@ -122,9 +125,9 @@ main(int argc, char **argv)
 		/* who goes first changes */
 		for (int k = 0; k < 2; k++)
 			if ((i + k) % 2)
-				on[i] = turn("on", argv[4], prepared, atoi(argv[3]), atol(argv[5]), atol(argv[6]));
+				on[i] = turn("on", argv[4], prepared, runs, base, range);
 			else
-				off[i] = turn("off", argv[4], prepared, atoi(argv[3]), atol(argv[5]), atol(argv[6]));
+				off[i] = turn("off", argv[4], prepared, runs, base, range);
 		ratio[i] = on[i] / off[i];
 	}
 	printf("off %7.2f us | on %7.2f us | ratio %.4f\n", median(off, pairs), median(on, pairs),

@@ -18,8 +18,8 @@
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
 
-#define FO_WATCH_VARIABLES	FO_SQL_VARIABLES	/* of PL/pgSQL in a text, more are
-												 * left as they are */
+#define FO_WATCH_VARIABLES	FO_SQL_VARIABLES	/* of PL/pgSQL in a text, more
+												 * are left as they are */
 #define FO_WATCH_LOOPS		128 /* different loops in shared memory */
 #define FO_WATCH_APPS		4	/* application names of each */
 #define FO_WATCH_LOCKS		16
@@ -93,7 +93,7 @@ typedef struct FoWatchEntry
 	TimestampTz last_seen;
 	bool		truncated;
 	int			len;
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes */
 } FoWatchEntry;
 
 /* The texts of a loop, each of at most a length of its own. */
@@ -131,11 +131,12 @@ typedef struct FoLoopEntry
 	TimestampTz last_seen;
 	int			napps;
 	char		app[FO_WATCH_APPS][NAMEDATALEN];
-	char		parameter[NAMEDATALEN]; /* column that the child compares it with */
+	char		parameter[NAMEDATALEN]; /* column that the child compares it
+										 * with */
 	char		column[NAMEDATALEN];	/* of the parent's result */
 	int			len[FO_LOOP_TEXTS];
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* FO_LOOP_TEXTS times
-												 * fo_loop_text_bytes */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* FO_LOOP_TEXTS times
+										 * fo_loop_text_bytes */
 } FoLoopEntry;
 
 /* The whole; entries follow. */
@@ -213,7 +214,7 @@ typedef struct FoNplusResult
 	int			len;
 	bool		cut;
 	int			nparameters;
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes, normal */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes, normal */
 } FoNplusResult;
 
 /* nplus_watch.c */

@@ -174,10 +174,10 @@ find_candidates(FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run,
 
 			if (row >= 0 && child->ncandidates < FO_LOOP_CANDIDATES)
 				child->candidate[child->ncandidates++] = (FoLoopCandidate)
-				{
-					.parent = i,.column = column,.generation = parent->generation,
-						.row = row,.hits = 1
-				};
+			{
+				.parent = i, .column = column, .generation = parent->generation,
+					.row = row, .hits = 1
+			};
 		}
 		if (child->ncandidates > 0)
 			note_use(watch, parent, run);

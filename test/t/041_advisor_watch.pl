@@ -79,7 +79,7 @@ is(sql(q{SET filteropt.advisor_sample_rate = 0; SELECT 77 AS never; SELECT 77 AS
 	SELECT count(*) FROM filteropt.advisor_queries() WHERE query ~ 'AS never'}), "77\n77\n0", 'no sample');
 
 # Other databases: with the extension or without.
-$node->safe_psql('postgres', 'CREATE DATABASE bare'); 
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
 $node->safe_psql('bare', "CREATE TABLE t AS SELECT i AS id, 'x' AS name FROM generate_series(1, 10) i; CREATE TABLE child (t_id int, word text); $loop");
 sql('SELECT filteropt.n_plus_one_reset()');
 is(sql('SELECT count(*) FROM filteropt.n_plus_one'), '0', "another database's loops are not ours");

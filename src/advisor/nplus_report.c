@@ -49,7 +49,8 @@ rewrite(Report *report, const char *key_text, const char *insert, bool drop_key,
 	sql.first = first;
 	fo_sql_normalize(&sql, out, size, normal);
 	out[normal->len] = '\0';
-	return normal->truncated || normal->key_times == 0 || report->source.cut ? NULL : out;
+	return normal->truncated || normal->key_times == 0 || report->source.cut ||
+		!report->source.analysed ? NULL : out;
 }
 
 /* A name that is not in a text. */

@@ -146,7 +146,7 @@ id_of(const QueryDesc *desc)
 {
 	uint64		id = (uint64) desc->plannedstmt->queryId;
 
-	if (id == 0 && IsQueryIdEnabled() && desc->sourceText != NULL)
+	if (id == 0 && IsQueryIdEnabled())
 		id = hash_bytes_extended((const unsigned char *) desc->sourceText,
 								 (int) strnlen(desc->sourceText, MAX_HASHED), 0) | 1;
 	return id;
@@ -297,7 +297,7 @@ watch_start(QueryDesc *desc, int eflags)
 		prev_start_hook(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
-	if (!is_watching() || (eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	if (!is_watching() || (eflags & EXEC_FLAG_EXPLAIN_ONLY) || desc->sourceText == NULL)
 		return;
 	if (GetCurrentStatementStartTimestamp() >= slice_end)
 		begin_slice(GetCurrentStatementStartTimestamp());

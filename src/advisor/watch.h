@@ -71,7 +71,8 @@ typedef struct FoWatchQuery
 	FoWatchCost pending;
 	uint16		histogram[FO_LATENCY_BUCKETS];
 
-	/* from its last parse analysis */
+	/* from its last parse analysis, of a text of this length */
+	Size		text_len;
 	int			nkeys;
 	FoWatchKey	key[FO_LOOP_KEYS];
 	int64		constant[FO_LOOP_KEYS];
@@ -199,6 +200,7 @@ typedef struct FoWatchSource
 	int32		variable_id[FO_WATCH_VARIABLES];
 	int32		from;			/* where sql.text begins in the source text */
 	bool		cut;
+	bool		analysed;		/* offsets in FoWatchQuery are of this text */
 } FoWatchSource;
 
 extern void fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *desc);

@@ -49,7 +49,8 @@ rewrite(Report *report, const char *key_text, const char *insert, bool drop_key,
 	sql.first = first;
 	fo_sql_normalize(&sql, out, size, normal);
 	out[normal->len] = '\0';
-	return normal->truncated || normal->key_times == 0 || report->source.cut ? NULL : out;
+	return normal->truncated || normal->key_times == 0 || report->source.cut ||
+		!report->source.analysed ? NULL : out;
 }
 
 /* A name that is not in a text. */
@@ -83,8 +84,8 @@ any_form(Report *report)
 	{
 		if (column < 0 || (size_t) column >= sql->len)
 			return NULL;
-		insert = psprintf(" %.*s,", (int) fo_sql_name(sql->text + column, sql->len - column),
-						  sql->text + column);
+		insert = psprintf(" %.*s,", (int) fo_sql_name(sql->text +column, sql->len - column),
+						  sql->text +column);
 	}
 	out = rewrite(report, "ANY ($)", insert, false, 0, &normal);
 	return out != NULL && normal.key_bare && normal.key_times == 1 && normal.is_select ? out : NULL;
@@ -105,8 +106,10 @@ lateral_form(Report *report)
 	inner = rewrite(report, psprintf("%s.key", batch), NULL, false, 0, &normal);
 	if (inner == NULL)
 		return NULL;
-	return psprintf("SELECT %s.key, %s.* FROM unnest($%d::%s[]) AS %s (key) CROSS JOIN LATERAL (%s) AS %s",
-					batch, found, normal.key, format_type_be(report->key->type), batch, inner, found);
+	return psprintf("SELECT %s.key, %s.* FROM unnest($%d::%s[]) AS %s (key) "
+					"CROSS JOIN LATERAL (%s) AS %s",
+					batch, found, normal.key, format_type_be(report->key->type), batch, inner,
+					found);
 }
 
 /* Both queries as one. */
@@ -114,6 +117,7 @@ static char *
 join_form(Report *report)
 {
 	const FoNplusResult *result = report->result;
+	int			column = report->column;
 	const char *outer = report->text[FO_TEXT_PARENT];
 	FoSqlNormal normal;
 	const char *plain = rewrite(report, "$", NULL, false, 0, &normal);
@@ -121,9 +125,9 @@ join_form(Report *report)
 	const char *child = plain ? unused_name("child", plain, outer) : NULL;
 	char	   *inner;
 
-	if (parent == NULL || child == NULL || result->cut || !result->unique[report->column])
+	if (parent == NULL || child == NULL || result->cut || !result->unique[column])
 		return NULL;
-	inner = rewrite(report, psprintf("%s.%s", parent, quote_identifier(result->name[report->column])),
+	inner = rewrite(report, psprintf("%s.%s", parent, quote_identifier(result->name[column])),
 					NULL, true, result->nparameters, &normal);
 	if (inner == NULL)
 		return NULL;
@@ -158,8 +162,9 @@ make_texts(Report *report)
 
 	report->text[FO_TEXT_PARENT] = pnstrdup(report->result->text, report->result->len);
 	fo_sql_normalize(&report->source.sql, text, fo_watch_text_bytes, &normal);
-	text[normal.len] = '\0';
+	text[		normal.len] = '\0';
 	report->text[FO_TEXT_CHILD] = text;
+
 	report->text[FO_TEXT_BATCH] = any_form(report);
 	if (report->text[FO_TEXT_BATCH] == NULL)
 		report->text[FO_TEXT_BATCH] = lateral_form(report);
@@ -167,14 +172,15 @@ make_texts(Report *report)
 	report->text[FO_TEXT_EMBED] = embed_form(report);
 	for (int i = 0; i < FO_LOOP_TEXTS; i++)
 	{
-		int			len = report->text[i] ? (int) strlen(report->text[i]) : 0;
+		const char *made = report->text[i] ? report->text[i] : "";
+		int			len = (int) strlen(made);
 		int			room = (int) fo_loop_text_bytes();
 
 		if (i > FO_TEXT_CHILD)
 			/* half a statement is none */
 			report->len[i] = len <= room ? len : 0;
 		else
-			report->len[i] = pg_mbcliplen(report->text[i] ? report->text[i] : "", len, Min(len, room));
+			report->len[i] = pg_mbcliplen(made, len, Min(len, room));
 	}
 }
 
@@ -240,8 +246,8 @@ fo_nplus_report(const FoWatchQuery *query, QueryDesc *desc, const FoLoopChild *c
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "filteropt loop report",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Report		report = {.query = query,.key = &query->key[child->varying],
-	.result = result,.column = column};
+	Report		report = {.query = query, .key = &query->key[child->varying],
+		.result = result, .column = column};
 	FoLoopId	id;
 	FoLoopEntry *entry;
 	int			slot;

@@ -34,15 +34,15 @@ fo_nplus_xact_end(void)
 static void
 describe_column(FoNplusResult *r, int number, QueryDesc *desc, int attribute)
 {
+	const char *name = NameStr(TupleDescAttr(desc->tupDesc, attribute)->attname);
 	int			at = 0;
 	int			same = 0;
 	ListCell   *lc;
 
 	for (int i = 0; i < desc->tupDesc->natts; i++)
-		same += strcmp(NameStr(TupleDescAttr(desc->tupDesc, i)->attname),
-					   NameStr(TupleDescAttr(desc->tupDesc, attribute)->attname)) == 0;
+		same += strcmp(NameStr(TupleDescAttr(desc->tupDesc, i)->attname), name) == 0;
 	r->unique[number] = same == 1;
-	strlcpy(r->name[number], NameStr(TupleDescAttr(desc->tupDesc, attribute)->attname), NAMEDATALEN);
+	strlcpy(r->name[number], name, NAMEDATALEN);
 	r->relation[number] = InvalidOid;
 	foreach(lc, desc->plannedstmt->planTree->targetlist)
 	{
@@ -78,22 +78,37 @@ describe(int slot, const FoWatchQuery *query, QueryDesc *desc, int columns, cons
 
 /* Begin to keep the rows of an execution; returns where. */
 int
-fo_nplus_begin_result(const FoWatchQuery *query, QueryDesc *desc, int columns,
+fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 					  const int *attribute)
 {
 	int			slot = fo_loop_parent_slot(&watch, query->id);
 
 	if (watch.parent[slot] == NULL)
 	{
-		FoNplusResult *r = MemoryContextAllocZero(TopMemoryContext,
-												  offsetof(FoNplusResult, text) + fo_watch_text_bytes);
+		Size		size = offsetof(FoNplusResult, text) + fo_watch_text_bytes;
 
+		result[slot] = MemoryContextAllocZero(TopMemoryContext, size);
 		watch.parent[slot] = MemoryContextAllocZero(TopMemoryContext, sizeof(FoLoopParent));
-		result[slot] = r;
 	}
+	else if (watch.parent[slot]->query == query->id && watch.parent[slot]->found)
+		query->idle = 0;
 	describe(slot, query, desc, columns, attribute);
 	fo_loop_begin(&watch, slot, query->id, columns, xact, GetCurrentStatementStartTimestamp());
 	return slot;
+}
+
+static int64
+window_us(void)
+{
+	return fo_advisor_loop_window_ms * INT64CONST(1000);
+}
+
+/* Is there any result that an execution that begins now could be in a loop over? */
+bool
+fo_nplus_may_loop(void)
+{
+	return watch.xact == xact ||
+		GetCurrentStatementStartTimestamp() - watch.used_at <= window_us();
 }
 
 /* The execution whose rows a slot keeps. */
@@ -130,6 +145,7 @@ judge(const FoWatchQuery *query, QueryDesc *desc, FoLoopChild *child)
 												 candidate->column)))
 			continue;
 		guilty = true;
+		fo_watch_query(parent->query)->idle = 0;
 		reported_slot[number] = fo_nplus_report(query, desc, child, parent, candidate->column,
 												&reported_generation[number]);
 	}
@@ -141,7 +157,7 @@ void
 fo_nplus_run(const FoWatchQuery *query, QueryDesc *desc, const int64 *key, double us)
 {
 	FoLoopRun	run = {query->id, xact, GetCurrentStatementStartTimestamp(), us, query->nkeys, key};
-	FoLoopLimits limits = {Max(fo_advisor_loop_min, 2), fo_advisor_loop_window_ms * INT64CONST(1000)};
+	FoLoopLimits limits = {Max(fo_advisor_loop_min, 2), window_us()};
 	FoLoopChild *child;
 
 	if (fo_advisor_loop_min == 0)

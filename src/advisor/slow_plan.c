@@ -96,7 +96,8 @@ explain(const char *text)
 	rewritten = pg_rewrite_query(query);
 	if (list_length(rewritten) != 1 || query->commandType == CMD_UTILITY)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the statement has no single plan")));
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the statement has no single plan")));
 	desc = CreateQueryDesc(pg_plan_query(linitial_node(Query, rewritten), text,
 										 CURSOR_OPT_PARALLEL_OK, NULL),
 						   text, GetActiveSnapshot(), InvalidSnapshot, None_Receiver,
@@ -130,6 +131,7 @@ fo_slow_query_plan(PG_FUNCTION_ARGS)
 				 errmsg("must be a member of the role that ran the query")));
 	fo_watch_flush();
 	text = text_of(id, role);
+
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(role, context | SECURITY_RESTRICTED_OPERATION);
 	nest = NewGUCNestLevel();

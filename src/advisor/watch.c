@@ -17,12 +17,18 @@
 #include "advisor/watch.h"
 #include "base/compat_executor.h"
 #include "base/compat_query.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
 #include "utils/guc.h"
 
+#define MAX_HASHED 4096			/* bytes of a text without identifier */
 #define FRAMES 16				/* deeper nesting is not watched */
+
+/* After so many results in turn that no loop went over, only every eighth is kept. */
+#define IDLE_RESULTS 16
+#define IDLE_MASK 7
 
 /* Once in so many microseconds a backend draws whether it is watched, and tells all. */
 #define SLICE_US INT64CONST(1000000)
@@ -32,6 +38,7 @@ typedef struct Frame
 	DestReceiver receiver;		/* stands before the real one; must be first */
 	DestReceiver *inner;
 	QueryDesc  *desc;			/* NULL: unused */
+	uint64		id;				/* of the query */
 	int			level;			/* of transactions */
 	bool		captures;
 	instr_time	elapsed;
@@ -58,6 +65,7 @@ int			fo_watch_text_bytes = 2048;
 
 static Frame frame[FRAMES];
 static int	newest = 0;
+static int	open_frames = 0;	/* at most so many are in use */
 static bool sampled = true;
 static TimestampTz slice_end = 0;
 static bool exit_registered = false;
@@ -129,9 +137,24 @@ take_keys(Frame *f, const FoWatchQuery *query, ParamListInfo params)
 	}
 }
 
+/*
+ * The identifier of a query.  Until PostgreSQL 15 the server makes none for the query of
+ * a cursor: then it is made of the text.
+ */
+static uint64
+id_of(const QueryDesc *desc)
+{
+	uint64		id = (uint64) desc->plannedstmt->queryId;
+
+	if (id == 0 && IsQueryIdEnabled())
+		id = hash_bytes_extended((const unsigned char *) desc->sourceText,
+								 (int) strnlen(desc->sourceText, MAX_HASHED), 0) | 1;
+	return id;
+}
+
 /* Begin to watch an execution, if there is a free frame. */
 static void
-begin_frame(QueryDesc *desc)
+begin_frame(QueryDesc *desc, uint64 id)
 {
 	Frame	   *f = NULL;
 	FoWatchQuery *query;
@@ -144,17 +167,22 @@ begin_frame(QueryDesc *desc)
 		}
 	if (f == NULL)
 		return;
-	query = fo_watch_query((uint64) desc->plannedstmt->queryId);
+	query = fo_watch_query(id);
+	f->id = id;
 	f->level = GetCurrentTransactionNestLevel();
-	f->captures = desc->operation == CMD_SELECT && fo_advisor_loop_min > 0;
+	f->captures = desc->operation == CMD_SELECT && fo_advisor_loop_min > 0 &&
+		(query->idle < IDLE_RESULTS || (++query->skipped & IDLE_MASK) == 0);
+	if (f->captures && query->idle < IDLE_RESULTS)
+		query->idle++;
 	INSTR_TIME_SET_ZERO(f->elapsed);
 	memset(&f->cost, 0, sizeof(f->cost));
 	f->nkeys = 0;
 	f->rows = 0;
 	f->generation = 0;
-	if (f->captures)
+	if (desc->operation == CMD_SELECT && fo_nplus_may_loop())
 		take_keys(f, query, desc->params);
 	f->desc = desc;
+	open_frames++;
 }
 
 /* Which columns of a result may hold ids; those of the first rows that come. */
@@ -190,8 +218,8 @@ capture_row(Frame *f, TupleTableSlot *slot)
 		memcpy(f->first, key, sizeof(key[0]) * f->columns);
 	else if (f->rows == 1)
 	{
-		f->slot = fo_nplus_begin_result(fo_watch_query((uint64) f->desc->plannedstmt->queryId),
-										f->desc, f->columns, f->attribute);
+		f->slot = fo_nplus_begin_result(fo_watch_query(f->id), f->desc, f->columns,
+										f->attribute);
 		f->generation = fo_nplus_generation(f->slot);
 		fo_nplus_row(f->slot, f->generation, f->first);
 	}
@@ -263,16 +291,18 @@ watch_parse(ParseState *pstate, Query *query, JumbleState *jumble)
 static void
 watch_start(QueryDesc *desc, int eflags)
 {
+	uint64		id;
+
 	if (prev_start_hook)
 		prev_start_hook(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
-	if (!is_watching() || desc->plannedstmt->queryId == 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	if (!is_watching() || (eflags & EXEC_FLAG_EXPLAIN_ONLY) || desc->sourceText == NULL)
 		return;
 	if (GetCurrentStatementStartTimestamp() >= slice_end)
 		begin_slice(GetCurrentStatementStartTimestamp());
-	if (sampled)
-		begin_frame(desc);
+	if (sampled && (id = id_of(desc)) != 0)
+		begin_frame(desc, id);
 }
 
 static void
@@ -284,15 +314,38 @@ run(FO_RUN_ARGS)
 		standard_ExecutorRun(FO_RUN_PASS);
 }
 
-/* Add the buffers used since `before` to a cost. */
-static void
-add_buffers(FoWatchCost *cost, const BufferUsage *before)
+/* Counters of buffers, as far as they are of interest. */
+typedef struct Buffers
 {
-	cost->hit += pgBufferUsage.shared_blks_hit - before->shared_blks_hit;
-	cost->read += pgBufferUsage.shared_blks_read - before->shared_blks_read;
-	cost->dirtied += pgBufferUsage.shared_blks_dirtied - before->shared_blks_dirtied;
-	cost->temp_read += pgBufferUsage.temp_blks_read - before->temp_blks_read;
-	cost->temp_written += pgBufferUsage.temp_blks_written - before->temp_blks_written;
+	int64		hit;
+	int64		read;
+	int64		dirtied;
+	int64		temp_read;
+	int64		temp_written;
+} Buffers;
+
+static inline Buffers
+buffers_now(void)
+{
+	return (Buffers)
+	{
+		pgBufferUsage.shared_blks_hit, pgBufferUsage.shared_blks_read,
+			pgBufferUsage.shared_blks_dirtied, pgBufferUsage.temp_blks_read,
+			pgBufferUsage.temp_blks_written
+	};
+}
+
+/* Add the buffers used since `before` to a cost. */
+static inline void
+add_buffers(FoWatchCost *cost, const Buffers *before)
+{
+	Buffers		now = buffers_now();
+
+	cost->hit += now.hit - before->hit;
+	cost->read += now.read - before->read;
+	cost->dirtied += now.dirtied - before->dirtied;
+	cost->temp_read += now.temp_read - before->temp_read;
+	cost->temp_written += now.temp_written - before->temp_written;
 }
 
 /*
@@ -304,7 +357,7 @@ watch_run(FO_RUN_ARGS)
 {
 	Frame	   *f = find_frame(desc);
 	DestReceiver *dest = desc->dest;
-	BufferUsage before;
+	Buffers		before;
 	instr_time	start;
 	instr_time	end;
 
@@ -315,7 +368,7 @@ watch_run(FO_RUN_ARGS)
 	}
 	if (f->captures && is_seen(dest->mydest))
 		wrap_receiver(f, dest);
-	before = pgBufferUsage;
+	before = buffers_now();
 	INSTR_TIME_SET_CURRENT(start);
 	run(FO_RUN_PASS);
 	INSTR_TIME_SET_CURRENT(end);
@@ -339,7 +392,7 @@ static void
 watch_finish(QueryDesc *desc)
 {
 	Frame	   *f = desc->operation != CMD_SELECT ? find_frame(desc) : NULL;
-	BufferUsage before;
+	Buffers		before;
 	instr_time	start;
 	instr_time	end;
 
@@ -348,7 +401,7 @@ watch_finish(QueryDesc *desc)
 		finish(desc);
 		return;
 	}
-	before = pgBufferUsage;
+	before = buffers_now();
 	INSTR_TIME_SET_CURRENT(start);
 	finish(desc);
 	INSTR_TIME_SET_CURRENT(end);
@@ -361,9 +414,10 @@ static void
 end_frame(Frame *f)
 {
 	QueryDesc  *desc = f->desc;
-	FoWatchQuery *query = fo_watch_query((uint64) desc->plannedstmt->queryId);
+	FoWatchQuery *query = fo_watch_query(f->id);
 
 	f->desc = NULL;
+	open_frames--;
 	f->cost.total = INSTR_TIME_GET_DOUBLE(f->elapsed) * 1e6;
 	f->cost.slow_calls = fo_advisor_slow_ms >= 0 && f->cost.total >= fo_advisor_slow_ms * 1e3;
 	fo_watch_account(query, desc, &f->cost);
@@ -394,8 +448,9 @@ at_xact_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			for (int i = 0; i < FRAMES; i++)
+			for (int i = 0; i < FRAMES && open_frames > 0; i++)
 				frame[i].desc = NULL;
+			open_frames = 0;
 			fo_nplus_xact_end();
 			break;
 		default:

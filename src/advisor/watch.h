@@ -18,8 +18,8 @@
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
 
-#define FO_WATCH_VARIABLES	FO_SQL_VARIABLES	/* of PL/pgSQL in a text, more are
-												 * left as they are */
+#define FO_WATCH_VARIABLES	FO_SQL_VARIABLES	/* of PL/pgSQL in a text, more
+												 * are left as they are */
 #define FO_WATCH_LOOPS		128 /* different loops in shared memory */
 #define FO_WATCH_APPS		4	/* application names of each */
 #define FO_WATCH_LOCKS		16
@@ -60,13 +60,9 @@ typedef struct FoWatchQuery
 	uint64		id;				/* 0: unused */
 	uint64		used;			/* a clock's tick */
 
-	/* from its last parse analysis */
-	int			nkeys;
-	FoWatchKey	key[FO_LOOP_KEYS];
-	int64		constant[FO_LOOP_KEYS];
-	int			nvariables;
-	int32		variable[FO_WATCH_VARIABLES];
-	int32		variable_id[FO_WATCH_VARIABLES];
+	/* of its last results, how many in turn no loop went over */
+	uint8		idle;
+	uint8		skipped;
 
 	/* what shared memory has not been told yet, for one role */
 	Oid			role;
@@ -74,6 +70,15 @@ typedef struct FoWatchQuery
 	uint32		executions;		/* in this backend, as far as matters */
 	FoWatchCost pending;
 	uint16		histogram[FO_LATENCY_BUCKETS];
+
+	/* from its last parse analysis, of a text of this length */
+	Size		text_len;
+	int			nkeys;
+	FoWatchKey	key[FO_LOOP_KEYS];
+	int64		constant[FO_LOOP_KEYS];
+	int			nvariables;
+	int32		variable[FO_WATCH_VARIABLES];
+	int32		variable_id[FO_WATCH_VARIABLES];
 } FoWatchQuery;
 
 /* A query in shared memory; guarded by the lock of its set. */
@@ -89,7 +94,7 @@ typedef struct FoWatchEntry
 	TimestampTz last_seen;
 	bool		truncated;
 	int			len;
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes */
 } FoWatchEntry;
 
 /* The texts of a loop, each of at most a length of its own. */
@@ -127,11 +132,12 @@ typedef struct FoLoopEntry
 	TimestampTz last_seen;
 	int			napps;
 	char		app[FO_WATCH_APPS][NAMEDATALEN];
-	char		parameter[NAMEDATALEN]; /* column that the child compares it with */
+	char		parameter[NAMEDATALEN]; /* column that the child compares it
+										 * with */
 	char		column[NAMEDATALEN];	/* of the parent's result */
 	int			len[FO_LOOP_TEXTS];
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* FO_LOOP_TEXTS times
-												 * fo_loop_text_bytes */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* FO_LOOP_TEXTS times
+										 * fo_loop_text_bytes */
 } FoLoopEntry;
 
 /* The whole; entries follow. */
@@ -194,6 +200,7 @@ typedef struct FoWatchSource
 	int32		variable_id[FO_WATCH_VARIABLES];
 	int32		from;			/* where sql.text begins in the source text */
 	bool		cut;
+	bool		analysed;		/* offsets in FoWatchQuery are of this text */
 } FoWatchSource;
 
 extern void fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *desc);
@@ -209,13 +216,14 @@ typedef struct FoNplusResult
 	int			len;
 	bool		cut;
 	int			nparameters;
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes, normal */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes, normal */
 } FoNplusResult;
 
 /* nplus_watch.c */
 extern void fo_nplus_xact_end(void);
-extern int	fo_nplus_begin_result(const FoWatchQuery *query, QueryDesc *desc, int columns,
+extern int	fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 								  const int *attribute);
+extern bool fo_nplus_may_loop(void);
 extern uint64 fo_nplus_generation(int slot);
 extern void fo_nplus_row(int slot, uint64 generation, const int64 *key);
 extern void fo_nplus_run(const FoWatchQuery *query, QueryDesc *desc, const int64 *key, double us);

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "advisor/watch.h"
+#include "base/compat.h"
 #include "miscadmin.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
@@ -26,10 +27,14 @@
 #define CALLS_TOLD	64
 #define TOLD_AT_ONCE_US 500
 
+/* Share of the queries run once and fast that shared memory is told of all the same. */
+#define ONCE_SHARE (1.0 / 16)
+
 /* No more of a text is looked at. */
 #define MAX_SOURCE 65536
 
 static FoWatchQuery *set[SETS];
+static FoWatchQuery *latest = NULL;
 static uint64 clock_tick = 0;
 
 /* Tell shared memory of what a query has cost. */
@@ -38,6 +43,8 @@ tell(FoWatchQuery *query)
 {
 	if (query->pending.calls == 0)
 		return;
+	if (query->slot < 0)
+		query->slot = fo_watch_add(query->id, query->role, NULL, 0, false);
 	if (query->slot >= 0 && !fo_watch_tell(query->slot, query))
 		query->slot = -1;
 	memset(&query->pending, 0, sizeof(query->pending));
@@ -51,6 +58,8 @@ fo_watch_query(uint64 id)
 	int			number = (int) ((id ^ id >> 32) % SETS);
 	FoWatchQuery *victim = set[number];
 
+	if (latest != NULL && latest->id == id)
+		return latest;
 	if (victim == NULL)
 	{
 		victim = MemoryContextAllocZero(TopMemoryContext, sizeof(FoWatchQuery) * WAYS);
@@ -63,6 +72,7 @@ fo_watch_query(uint64 id)
 		if (query->id == id)
 		{
 			query->used = ++clock_tick;
+			latest = query;
 			return query;
 		}
 		if (query->used < victim->used)
@@ -73,6 +83,7 @@ fo_watch_query(uint64 id)
 	victim->id = id;
 	victim->used = ++clock_tick;
 	victim->slot = -1;
+	latest = victim;
 	return victim;
 }
 
@@ -187,6 +198,18 @@ note_key(Walk *walk, const OpExpr *op, const Var *column, Node *value, bool colu
 	known->nkeys++;
 }
 
+/* Is an operator an equality?  Most queries ask of the same few. */
+static bool
+is_equality(const OpExpr *op)
+{
+	static Oid	known[8];
+	Oid		   *slot = &known[op->opno % lengthof(known)];
+
+	if (*slot != op->opno && op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		*slot = op->opno;
+	return *slot == op->opno;
+}
+
 /* Note a comparison, if it is one that can find rows by a key. */
 static void
 note_comparison(Walk *walk, const OpExpr *op)
@@ -199,7 +222,7 @@ note_comparison(Walk *walk, const OpExpr *op)
 	if (IsA(column_first ? left : right, Var) &&
 		((IsA(value, Param) && ((Param *) value)->paramkind == PARAM_EXTERN) ||
 		 IsA(value, Const)) &&
-		op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		is_equality(op))
 		note_key(walk, op, (Var *) (column_first ? left : right), value, column_first);
 }
 
@@ -264,6 +287,7 @@ fo_watch_parsed(ParseState *pstate, Query *query)
 	FoWatchQuery *known = fo_watch_query((uint64) query->queryId);
 	Walk		walk = {.known = known,.text = pstate->p_sourcetext,.top = query};
 
+	known->text_len = pstate->p_sourcetext ? strlen(pstate->p_sourcetext) : 0;
 	known->nkeys = 0;
 	known->nvariables = 0;
 	/* queries that lock rows stay as they are; so do the server's own for foreign keys */
@@ -289,6 +313,8 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 		len = desc->plannedstmt->stmt_len;
 		source->cut = false;
 	}
+	/* the same query may have been analysed in another spelling */
+	source->analysed = strlen(desc->sourceText) == query->text_len;
 	body = (int) fo_sql_body(text, len);
 	source->from = location + body;
 	for (int i = 0; i < query->nvariables; i++)
@@ -301,7 +327,7 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 		.text = text + body,.len = len - body,.key = -1,
 			.backslash = !standard_conforming_strings,
 			.variable = source->variable,.variable_id = source->variable_id,
-			.nvariables = query->nvariables
+			.nvariables = source->analysed ? query->nvariables : 0
 	};
 }
 
@@ -352,8 +378,10 @@ fo_watch_account(FoWatchQuery *query, QueryDesc *desc, const FoWatchCost *cost)
 	pending->temp_read += cost->temp_read;
 	pending->temp_written += cost->temp_written;
 	*bucket += 1;
-	/* what is run once and fast is not worth a place in shared memory */
-	if (query->slot < 0 && (++query->executions > 1 || cost->total >= TOLD_AT_ONCE_US))
+	/* what a session runs once and fast gets a place in shared memory by luck only */
+	if (query->slot < 0 &&
+		(++query->executions > 1 || cost->total >= TOLD_AT_ONCE_US ||
+		 FO_RANDOM_DOUBLE() < ONCE_SHARE))
 		publish(query, desc);
 	if (cost->total >= TOLD_AT_ONCE_US || pending->calls >= CALLS_TOLD)
 		tell(query);

@@ -27,7 +27,9 @@ FoWatchShared *fo_watch_shared = NULL;
 static void shared_init(void *memory, Size size);
 static Size shared_size(void);
 
-static FoShmemRegion region = {.name = "filteropt_advisor", .size = shared_size, .init = shared_init};
+static FoShmemRegion region = {
+	.name = "filteropt_advisor", .size = shared_size, .init = shared_init
+};
 
 static Size
 entry_size(void)
@@ -127,7 +129,7 @@ fo_loop_entry(int slot)
 char *
 fo_loop_text(FoLoopEntry *entry, FoLoopText which)
 {
-	return entry->text + (Size) which * fo_loop_text_bytes();
+	return entry->text +(Size) which * fo_loop_text_bytes();
 }
 
 /* May the current role read what another one has run?  As pg_stat_statements decides. */
@@ -141,8 +143,9 @@ fo_watch_may_read(Oid role)
 static int
 first_slot(uint64 id, Oid role)
 {
-	uint64		hash = (id ^ ((uint64) role << 32) ^ MyDatabaseId) * UINT64CONST(0x9e3779b97f4a7c15);
+	uint64		hash = id ^ ((uint64) role << 32) ^ MyDatabaseId;
 
+	hash *= UINT64CONST(0x9e3779b97f4a7c15);
 	return (int) ((hash >> 33) % fo_watch_shared->nsets) * FO_WATCH_WAYS;
 }
 
@@ -194,7 +197,7 @@ fo_watch_add(uint64 id, Oid role, const char *text, int len, bool truncated)
 	for (int i = 0; i < FO_WATCH_WAYS && slot < 0; i++)
 		if (is_entry_of((FoWatchEntry *) (set + fo_watch_shared->entry_bytes * (Size) i), id, role))
 			slot = first + i;
-	if (slot < 0 && text != NULL)
+	if (slot < 0 && text !=NULL)
 	{
 		FoWatchEntry *entry;
 

@@ -126,7 +126,11 @@ fo_watch_value(Oid type, Datum value)
 		case BPCHAROID:
 			return string_key(value, false);
 		case NAMEOID:
-			return hash_key(NameStr(*DatumGetName(value)), strlen(NameStr(*DatumGetName(value))), 0);
+			{
+				const char *name = NameStr(*DatumGetName(value));
+
+				return hash_key(name, (int) strlen(name), 0);
+			}
 		case UUIDOID:
 			return hash_key(DatumGetUUIDP(value)->data, UUID_LEN, UUIDOID);
 		case NUMERICOID:

@@ -71,6 +71,9 @@ fo_loop_begin(FoLoopWatch *watch, int slot, uint64_t query, int columns, uint64_
 	parent->generation = ++watch->generations;
 	parent->xact = xact;
 	parent->used_at = now;
+	parent->found = false;
+	watch->xact = xact;
+	watch->used_at = now;
 	parent->columns = columns < FO_LOOP_COLUMNS ? columns : FO_LOOP_COLUMNS;
 	parent->rows = 0;
 	memset(parent->bloom, 0, sizeof(parent->bloom));
@@ -129,8 +132,6 @@ parent_of(const FoLoopWatch *watch, const FoLoopCandidate *candidate)
 static void
 restart(FoLoopChild *child, const FoLoopRun *run)
 {
-	child->query = run->query;
-	child->started_at = run->now;
 	child->nkeys = run->nkeys;
 	child->varying = -1;
 	memcpy(child->last, run->key, sizeof(*run->key) * (size_t) run->nkeys);
@@ -143,9 +144,18 @@ restart(FoLoopChild *child, const FoLoopRun *run)
 	child->reported = false;
 }
 
+/* A key has been found in a result. */
+static void
+note_use(FoLoopWatch *watch, FoLoopParent *parent, const FoLoopRun *run)
+{
+	parent->found = true;
+	parent->used_at = watch->used_at = run->now;
+	watch->xact = run->xact;
+}
+
 /* Take the columns in which the first key of a run is found as its candidates. */
 static void
-find_candidates(const FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run,
+find_candidates(FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run,
 				const FoLoopLimits *limits, int64_t key)
 {
 	uint32_t	bit = bloom_bit(key);
@@ -164,13 +174,13 @@ find_candidates(const FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *r
 
 			if (row >= 0 && child->ncandidates < FO_LOOP_CANDIDATES)
 				child->candidate[child->ncandidates++] = (FoLoopCandidate)
-				{
-					.parent = i,.column = column,.generation = parent->generation,
-						.row = row,.hits = 1
-				};
+			{
+				.parent = i, .column = column, .generation = parent->generation,
+					.row = row, .hits = 1
+			};
 		}
 		if (child->ncandidates > 0)
-			parent->used_at = run->now;
+			note_use(watch, parent, run);
 	}
 }
 
@@ -188,7 +198,7 @@ is_different(FoLoopChild *child, int64_t key)
 
 /* Count a key for or against a candidate; false if the candidate is none any more. */
 static bool
-weigh(const FoLoopWatch *watch, FoLoopCandidate *candidate, const FoLoopRun *run, int64_t key,
+weigh(FoLoopWatch *watch, FoLoopCandidate *candidate, const FoLoopRun *run, int64_t key,
 	  bool different, bool irregular)
 {
 	FoLoopParent *parent = parent_of(watch, candidate);
@@ -205,7 +215,7 @@ weigh(const FoLoopWatch *watch, FoLoopCandidate *candidate, const FoLoopRun *run
 			candidate->misses++;
 		return candidate->misses <= 1 + candidate->hits / 4;
 	}
-	parent->used_at = run->now;
+	note_use(watch, parent, run);
 	ahead = row - candidate->row;
 	candidate->row = row;
 	if (different)
@@ -222,7 +232,7 @@ weigh(const FoLoopWatch *watch, FoLoopCandidate *candidate, const FoLoopRun *run
 
 /* Weigh the changed key of an execution for all candidates; some may go. */
 static void
-weigh_all(const FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run, int64_t key)
+weigh_all(FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run, int64_t key)
 {
 	uint64_t	step = (uint64_t) key - (uint64_t) child->last[child->varying];
 	bool		irregular = child->step != 0 && step != child->step;
@@ -256,23 +266,23 @@ changed_key(const FoLoopChild *child, const FoLoopRun *run)
 static FoLoopChild *
 child_of(FoLoopWatch *watch, const FoLoopRun *run, const FoLoopLimits *limits, bool *fresh)
 {
-	FoLoopChild *child = &watch->child[0];
+	FoLoopChild *child = NULL;
+	int			oldest = 0;
 
-	for (int i = 0; i < FO_LOOP_CHILDREN; i++)
+	for (int i = 0; i < FO_LOOP_CHILDREN && child == NULL; i++)
+		if (watch->query[i] == run->query)
+			child = &watch->child[i];
+	if (child != NULL)
 	{
-		FoLoopChild *other = &watch->child[i];
-
-		if (other->query == run->query)
-		{
-			child = other;
-			break;
-		}
-		if (other->used_at < child->used_at)
-			child = other;
+		*fresh = child->nkeys != run->nkeys || !is_live(child->xact, child->used_at, run, limits);
+		return child;
 	}
-	*fresh = child->query != run->query || child->nkeys != run->nkeys ||
-		!is_live(child->xact, child->used_at, run, limits);
-	return child;
+	for (int i = 1; i < FO_LOOP_CHILDREN; i++)
+		if (watch->child[i].used_at < watch->child[oldest].used_at)
+			oldest = i;
+	watch->query[oldest] = run->query;
+	*fresh = true;
+	return &watch->child[oldest];
 }
 
 /* Is any candidate's result the one that it was? */
@@ -316,7 +326,8 @@ advance(FoLoopWatch *watch, FoLoopChild *child, const FoLoopRun *run,
 		restart_with(watch, child, run, limits, -1);
 	else if (changed >= 0)
 	{
-		weigh_all(watch, child, run, run->key[changed]);
+		if (child->ncandidates > 0)
+			weigh_all(watch, child, run, run->key[changed]);
 		if (child->ncandidates == 0)
 			restart_with(watch, child, run, limits, changed);
 	}
@@ -329,9 +340,13 @@ fo_loop_run(FoLoopWatch *watch, const FoLoopRun *run, const FoLoopLimits *limits
 			FoLoopChild **result)
 {
 	bool		fresh;
-	FoLoopChild *child = child_of(watch, run, limits, &fresh);
+	FoLoopChild *child;
 	FoLoopCandidate *best;
 
+	/* most queries come after no result that could matter */
+	if (!is_live(watch->xact, watch->used_at, run, limits))
+		return FO_LOOP_NOTHING;
+	child = child_of(watch, run, limits, &fresh);
 	if (fresh || (child->ncandidates > 0 && !has_live_candidate(watch, child)))
 		restart_with(watch, child, run, limits, fresh ? -1 : child->varying);
 	else

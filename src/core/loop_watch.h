@@ -28,6 +28,7 @@ typedef struct FoLoopParent
 	uint64_t	generation;		/* of this execution, unique in the session */
 	uint64_t	xact;
 	int64_t		used_at;		/* last time that it was made, or a key found */
+	bool		found;			/* a key has been found in it */
 	int			columns;
 	int			rows;
 	uint64_t	bloom[FO_LOOP_BLOOM_BITS / 64];
@@ -50,9 +51,7 @@ typedef struct FoLoopCandidate
 /* A run of executions of one query in which one key changes. */
 typedef struct FoLoopChild
 {
-	uint64_t	query;			/* 0: unused */
 	uint64_t	xact;
-	int64_t		started_at;
 	int64_t		used_at;
 	int			nkeys;
 	int			varying;		/* number of the key that changes, or -1 */
@@ -71,6 +70,9 @@ typedef struct FoLoopChild
 typedef struct FoLoopWatch
 {
 	uint64_t	generations;
+	uint64_t	xact;			/* of the last result or key found in one */
+	int64_t		used_at;
+	uint64_t	query[FO_LOOP_CHILDREN];	/* of child[] */
 	FoLoopParent *parent[FO_LOOP_PARENTS];	/* the caller's memory, or NULL */
 	FoLoopChild child[FO_LOOP_CHILDREN];
 } FoLoopWatch;

@@ -213,7 +213,7 @@ take_word(const FoSqlSource *source, size_t at)
 {
 	const char *text = source->text;
 	size_t		prefix = string_prefix(text, source->len, at);
-	Token		token = {.kind = WORD,.at = at};
+	Token		token = {.kind = WORD, .at = at};
 	size_t		end = at;
 
 	if (prefix > 0)
@@ -600,8 +600,8 @@ check_after_key(Normalizer *n, const Token *token)
 void
 fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal *result)
 {
-	Normalizer	n = {.source = source,.result = result,.out = out,.size = size,
-	.list_depth = -1,.type_depth = -1};
+	Normalizer	n = {.source = source, .result = result, .out = out, .size = size,
+		.list_depth = -1, .type_depth = -1};
 	size_t		end = 0;
 	bool		first = true;
 
@@ -649,7 +649,7 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 size_t
 fo_sql_body(const char *text, size_t len)
 {
-	FoSqlSource source = {.text = text,.len = len};
+	FoSqlSource source = {.text = text, .len = len};
 	Normalizer	n = {.source = &source};
 	Token		t = take(&source, 0);
 	const char *before;

@@ -25,7 +25,8 @@ typedef struct FoSqlSource
 	int32_t		key;			/* offset of a parameter or constant, or -1 */
 	int32_t		key_id;			/* 0: a constant; else number or id of a
 								 * parameter, all of whose uses are the key */
-	const char *key_text;		/* what is written for the key; $ is its own $n */
+	const char *key_text;		/* what is written for the key; $ is its own
+								 * $n */
 	bool		drop_key;		/* the key is no parameter any more */
 	const char *insert;			/* written after the first SELECT, or NULL */
 } FoSqlSource;

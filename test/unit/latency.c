@@ -54,7 +54,8 @@ main(void)
 		double		true_one = time[(int) (q[i] * 10000) - 1];
 		double		got = fo_latency_quantile(count, q[i]);
 
-		ok(got / true_one < 1.4143 && true_one / got < 1.4143, "quantile %g: %g for %g", q[i], got, true_one);
+		ok(got / true_one < 1.4143 && true_one / got < 1.4143, "quantile %g: %g for %g", q[i],
+		   got, true_one);
 	}
 	return tap_done();
 }

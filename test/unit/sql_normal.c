@@ -24,7 +24,7 @@ becomes(FoSqlSource source, const char *wanted, const char *name)
 static void
 plain(const char *text, const char *wanted)
 {
-	becomes((FoSqlSource) {.text = text,.key = -1}, wanted, text);
+	becomes((FoSqlSource) {.text = text, .key = -1}, wanted, text);
 }
 
 static void
@@ -44,7 +44,8 @@ test_constants(void)
 	plain("select timestamp with time zone '2024-01-01', x at time zone 'UTC'",
 		  "select $1::timestamp with time zone, x at time zone $2");
 	plain("select interval '1' day, null, true", "select $1::interval day, null, true");
-	plain("select x::numeric(10, 2), c::varchar(5), f(3)", "select x::numeric(10, 2), c::varchar(5), f($1)");
+	plain("select x::numeric(10, 2), c::varchar(5), f(3)",
+		  "select x::numeric(10, 2), c::varchar(5), f($1)");
 	plain("select a, 5 from t group by 1, b, 2 having count(*) > 3 order by 2 desc, 1 limit 1",
 		  "select a, $1 from t group by 1, b, 2 having count(*) > $2 order by 2 desc, 1 limit $3");
 	plain("select f(x order by 1, 2), 3", "select f(x order by 1, 2), $1");
@@ -52,7 +53,7 @@ test_constants(void)
 	plain("select $tag$ open", "select $1");
 	plain("", "");
 	plain(" ; ", "");
-	becomes((FoSqlSource) {.text = "select 'a\\'b', 'c'",.key = -1,.backslash = true},
+	becomes((FoSqlSource) {.text = "select 'a\\'b', 'c'", .key = -1, .backslash = true},
 			"select $1, $2", "backslash escapes");
 }
 
@@ -61,22 +62,25 @@ test_variables(void)
 {
 	static const int32_t variable[] = {7, 30, 49};
 	static const int32_t id[] = {8, 3, 8};
-	FoSqlSource source = {.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
-		.key = -1,.variable = variable,.variable_id = id,.nvariables = 3
+	FoSqlSource source = {
+		.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
+		.key = -1, .variable = variable, .variable_id = id, .nvariables = 3
 	};
 
 	becomes(source, "SELECT $1, x FROM t WHERE a = $2 AND b = $1 AND c = $3",
 			"names that stand for parameters");
 	is(result.highest, 3, "their number");
-	becomes((FoSqlSource) {.text = "SELECT $1, 5, $2",.key = -1,.first = 3},
+	becomes((FoSqlSource) {.text = "SELECT $1, 5, $2", .key = -1, .first = 3},
 			"SELECT $4, $6, $5", "numbers from another one on");
 }
 
 static void
-key(const char *text, int at, const char *key_text, const char *insert, const char *wanted, bool bare)
+key(const char *text, int at, const char *key_text, const char *insert, const char *wanted,
+	bool bare)
 {
-	becomes((FoSqlSource) {.text = text,.key = at,.key_id = text[at] == '$' ? text[at + 1] - '0' : 0,
-						   .key_text = key_text,.insert = insert}, wanted, text);
+	becomes((FoSqlSource) {.text = text, .key = at,
+						   .key_id = text[at] == '$' ? text[at + 1] - '0' : 0,
+						   .key_text = key_text, .insert = insert}, wanted, text);
 	is(result.key_bare, bare, "bare or not");
 }
 
@@ -87,16 +91,17 @@ test_dropped_keys(void)
 	static const int32_t variable[] = {7, 30, 49};
 	static const int32_t id[] = {8, 3, 8};
 
-	becomes((FoSqlSource) {.text = "SELECT $3, $1, 'a' FROM t WHERE id = $2 OR x = $2",.key = 37,
-						   .key_id = 2,.key_text = "p.id",.drop_key = true,.first = 4},
+	becomes((FoSqlSource) {.text = "SELECT $3, $1, 'a' FROM t WHERE id = $2 OR x = $2", .key = 37,
+						   .key_id = 2, .key_text = "p.id", .drop_key = true, .first = 4},
 			"SELECT $6, $5, $7 FROM t WHERE id = p.id OR x = p.id", "a parameter");
 	is(result.key_times, 2, "used twice");
-	becomes((FoSqlSource) {.text = "SELECT 'a' FROM t WHERE id = 7 AND x = 8",.key = 29,
-						   .key_text = "p.id",.drop_key = true},
+	becomes((FoSqlSource) {.text = "SELECT 'a' FROM t WHERE id = 7 AND x = 8", .key = 29,
+						   .key_text = "p.id", .drop_key = true},
 			"SELECT $1 FROM t WHERE id = p.id AND x = $2", "a constant");
-	becomes((FoSqlSource) {.text = "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
-						   .key = 7,.key_id = 8,.key_text = "p.id",.drop_key = true,
-						   .variable = variable,.variable_id = id,.nvariables = 3},
+	becomes((FoSqlSource) {.text =
+						   "SELECT me, x FROM t WHERE a = r.\"the id\" AND b = me AND c = 'c'",
+						   .key = 7, .key_id = 8, .key_text = "p.id", .drop_key = true,
+						   .variable = variable, .variable_id = id, .nvariables = 3},
 			"SELECT p.id, x FROM t WHERE a = $1 AND b = p.id AND c = $2", "a variable");
 }
 
@@ -118,15 +123,21 @@ test_keys(void)
 {
 	key("SELECT a FROM t WHERE id = 42 AND b = 7", 27, "ANY ($)", " id,",
 		"SELECT id, a FROM t WHERE id = ANY ($1) AND b = $2", true);
-	key("SELECT a FROM t WHERE id = -42", 27, "ANY ($)", NULL, "SELECT a FROM t WHERE id = ANY ($1)", true);
+	key("SELECT a FROM t WHERE id = -42", 27, "ANY ($)", NULL,
+		"SELECT a FROM t WHERE id = ANY ($1)", true);
 	key("SELECT a FROM t WHERE b = 7 AND id = $1", 37, "k.key", NULL,
 		"SELECT a FROM t WHERE b = $2 AND id = k.key", true);
 	is(result.key, 1, "number of the key");
-	key("SELECT a FROM t WHERE id = '1'::int", 27, "k.key", NULL, "SELECT a FROM t WHERE id = k.key::int", false);
-	key("SELECT a FROM t WHERE id = date '1'", 32, "k.key", NULL, "SELECT a FROM t WHERE id = k.key::date", false);
-	key("SELECT a FROM t WHERE 5 = id", 22, "k.key", NULL, "SELECT a FROM t WHERE k.key = id", false);
-	key("SELECT a FROM t WHERE id = ($1)", 28, "k.key", NULL, "SELECT a FROM t WHERE id = (k.key)", false);
-	key("SELECT a FROM t WHERE id = $1 + 1", 27, "k.key", NULL, "SELECT a FROM t WHERE id = k.key + $2", false);
+	key("SELECT a FROM t WHERE id = '1'::int", 27, "k.key", NULL,
+		"SELECT a FROM t WHERE id = k.key::int", false);
+	key("SELECT a FROM t WHERE id = date '1'", 32, "k.key", NULL,
+		"SELECT a FROM t WHERE id = k.key::date", false);
+	key("SELECT a FROM t WHERE 5 = id", 22, "k.key", NULL,
+		"SELECT a FROM t WHERE k.key = id", false);
+	key("SELECT a FROM t WHERE id = ($1)", 28, "k.key", NULL,
+		"SELECT a FROM t WHERE id = (k.key)", false);
+	key("SELECT a FROM t WHERE id = $1 + 1", 27, "k.key", NULL,
+		"SELECT a FROM t WHERE id = k.key + $2", false);
 	is(fo_sql_name("a.\"b.c\".d = 1", 13), 9, "length of a name");
 }
 
@@ -144,8 +155,9 @@ shows_secret(void)
 static void
 test_cut(void)
 {
-	FoSqlSource source = {.text = "SELECT date 'secret', 'secret' FROM t WHERE id = 'secret'",.key = 49,
-	.key_text = "ANY ($)",.insert = " id,"};
+	FoSqlSource source = {
+		.text = "SELECT date 'secret', 'secret' FROM t WHERE id = 'secret'", .key = 49,
+	.key_text = "ANY ($)", .insert = " id,"};
 	bool		fits = true;
 	size_t		whole;
 

@@ -9,7 +9,7 @@
 
 #define SYNTHETIC_TRACES	16
 
-/* Request `i` of `n`, or the name of the trace when key is NULL. */
+/* Fill in the requests of a trace, if key is not NULL; returns its name. */
 extern const char *synthetic_trace(int number, uint64_t *key, long n);
 
 #endif							/* FO_BENCH_SYNTHETIC_H */

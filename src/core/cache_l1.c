@@ -29,7 +29,7 @@
 								 * fit */
 #define ESTIMATE_EVERY		256 /* inserts between estimates of the capacity */
 #define PREFETCH_LINES		6
-#define DRAIN_EVERY			64 /* sampled hits between calls for a drain */
+#define DRAIN_EVERY			64	/* sampled hits between calls for a drain */
 
 static size_t
 align64(size_t n)

@@ -8,10 +8,10 @@ SET search_path = app, public;
 SELECT * FROM filteropt.feed_create('basic', options => '{"model": "m1"}');
 -- again: nothing changes
 SELECT action, count(*) FROM filteropt.feed_create('basic') GROUP BY action;
-SELECT model, mode, strategy, threshold, lease FROM filteropt.feed WHERE name = 'basic';
+SELECT model, mode, strategy, threshold, lease = '30 s' AS half_a_minute FROM filteropt.feed WHERE name = 'basic';
 -- options that are given change, the others stay
 SELECT count(*) FROM filteropt.feed_create('basic', options => '{"lease": "1 minute"}');
-SELECT model, lease FROM filteropt.feed WHERE name = 'basic';
+SELECT model, lease = '1 min' AS a_minute FROM filteropt.feed WHERE name = 'basic';
 -- what has a comment
 SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v')
 	AND relname IN ('users', 'keywords', 'filter_config', 'analytics_events', 'feed_basic')

@@ -38,6 +38,20 @@ qualified_name(Oid relation)
 									  get_rel_name(relation));
 }
 
+/*
+ * Have every name written with its schema's, but for those of pg_catalog, until
+ * AtEOXact_GUC ends that level.
+ */
+static int
+qualify_names(void)
+{
+	int			level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
 /* Refuse tables that the worker cannot or may not work on; locks the table. */
 static void
 check_table(Oid relation)
@@ -210,9 +224,7 @@ read_create(FoIndexStatement *result, IndexStmt *stmt, const char *text)
 		return;
 	}
 	stmt = transformIndexStmt(result->relation, stmt, text);
-	level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	level = qualify_names();
 	result->ddl = write_create(stmt, result->relation, result->index);
 	AtEOXact_GUC(true, level);
 	result->undo = psprintf("DROP INDEX CONCURRENTLY %s",
@@ -247,9 +259,11 @@ find_index(FoIndexStatement *result, const RangeVar *name, bool missing_ok, Oid 
 static char *
 definition(Oid index)
 {
+	int			level = qualify_names();
 	const char *text = pg_get_indexdef_string(index);
 	const char *after = strstr(text, "INDEX ") + strlen("INDEX ");
 
+	AtEOXact_GUC(true, level);
 	return psprintf("%.*sCONCURRENTLY %s", (int) (after - text), text, after);
 }
 

@@ -14,28 +14,10 @@
  * used, as it raises errors; here any bytes give some text.
  */
 #include "core/sql_normal.h"
+#include "core/sql_token.h"
 
 #include <stdio.h>
 #include <string.h>
-
-typedef enum TokenKind
-{
-	END,
-	WORD,						/* identifier or key word */
-	QUOTED,						/* identifier in double quotes */
-	NUMBER,
-	STRING,
-	PARAMETER,					/* $1 */
-	SYMBOL						/* one character, or :: */
-} TokenKind;
-
-typedef struct Token
-{
-	TokenKind	kind;
-	size_t		at;
-	size_t		len;
-	size_t		out;			/* where it went */
-} Token;
 
 #define BEFORE 6				/* tokens that are looked back at */
 
@@ -45,7 +27,7 @@ typedef struct Normalizer
 	FoSqlNormal *result;
 	char	   *out;
 	size_t		size;
-	Token		before[BEFORE]; /* before[0] is the last one */
+	FoSqlToken	before[BEFORE]; /* before[0] is the last one */
 	int			nvariable;		/* next of the source's variables */
 	int			variable_number[FO_SQL_VARIABLES];	/* $n of each, 0: none yet */
 	bool		key_is_dollar;	/* the key is written $n */
@@ -56,260 +38,20 @@ typedef struct Normalizer
 	bool		key_pending;	/* the token before was the key */
 } Normalizer;
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
-}
-
-static bool
-is_name(char c)
-{
-	return is_letter(c) || is_digit(c) || c == '$';
-}
-
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
-/* Where a comment that begins at `at` ends, or `at` if none does. */
-static size_t
-skip_comment(const char *text, size_t len, size_t at)
-{
-	int			depth = 0;
-
-	if (at + 1 >= len)
-		return at;
-	if (text[at] == '-' && text[at + 1] == '-')
-	{
-		while (at < len && text[at] != '\n' && text[at] != '\r')
-			at++;
-		return at;
-	}
-	if (text[at] != '/' || text[at + 1] != '*')
-		return at;
-	do
-	{
-		if (at + 1 < len && text[at] == '/' && text[at + 1] == '*')
-		{
-			depth++;
-			at += 2;
-		}
-		else if (at + 1 < len && text[at] == '*' && text[at + 1] == '/')
-		{
-			depth--;
-			at += 2;
-		}
-		else
-			at++;
-	} while (depth > 0 && at < len);
-	return at;
-}
-
-/* Where white space and comments that begin at `at` end. */
-static size_t
-skip_blank(const char *text, size_t len, size_t at)
-{
-	for (;;)
-	{
-		size_t		next = at;
-
-		while (next < len && is_blank(text[next]))
-			next++;
-		next = skip_comment(text, len, next);
-		if (next == at)
-			return at;
-		at = next;
-	}
-}
-
-/* Where a quoted thing ends whose opening quote is at `at`. */
-static size_t
-skip_quoted(const char *text, size_t len, size_t at, bool backslash)
-{
-	char		quote = text[at++];
-
-	for (; at < len; at++)
-	{
-		if (backslash && text[at] == '\\')
-			at++;
-		else if (text[at] == quote)
-		{
-			if (at + 1 >= len || text[at + 1] != quote)
-				return at + 1;
-			at++;
-		}
-	}
-	return len;
-}
-
-/* Where a string in dollar quotes ends that may begin at `at`; `at` if it does not. */
-static size_t
-skip_dollar(const char *text, size_t len, size_t at)
-{
-	size_t		tag = at + 1;
-	size_t		width;
-
-	if (tag < len && is_digit(text[tag]))
-		return at;
-	while (tag < len && is_name(text[tag]) && text[tag] != '$')
-		tag++;
-	if (tag >= len || text[tag] != '$')
-		return at;
-	width = tag + 1 - at;
-	for (size_t i = tag + 1; i + width <= len; i++)
-		if (memcmp(text + i, text + at, width) == 0)
-			return i + width;
-	return len;
-}
-
-/* Where a number ends that begins at `at`: digits, a point, an exponent, 0x, _. */
-static size_t
-skip_number(const char *text, size_t len, size_t at)
-{
-	while (at < len && (is_name(text[at]) || text[at] == '.' ||
-						((text[at] == '+' || text[at] == '-') && lower(text[at - 1]) == 'e' &&
-						 at + 1 < len && is_digit(text[at + 1]))))
-	{
-		/* the range 1..2 of a loop is two numbers */
-		if (text[at] == '.' && at + 1 < len && text[at + 1] == '.')
-			break;
-		at++;
-	}
-	return at;
-}
-
-/* A string's prefix: E'', B'', X'', N'', U&''; its length, or 0. */
-static size_t
-string_prefix(const char *text, size_t len, size_t at)
-{
-	char		c = lower(text[at]);
-
-	if ((c == 'e' || c == 'b' || c == 'x' || c == 'n') && at + 1 < len && text[at + 1] == '\'')
-		return 1;
-	if (c == 'u' && at + 2 < len && text[at + 1] == '&' &&
-		(text[at + 2] == '\'' || text[at + 2] == '"'))
-		return 2;
-	return 0;
-}
-
-/* A word, or a string or identifier with a prefix. */
-static Token
-take_word(const FoSqlSource *source, size_t at)
-{
-	const char *text = source->text;
-	size_t		prefix = string_prefix(text, source->len, at);
-	Token		token = {.kind = WORD, .at = at};
-	size_t		end = at;
-
-	if (prefix > 0)
-	{
-		token.kind = text[at + prefix] == '"' ? QUOTED : STRING;
-		end = skip_quoted(text, source->len, at + prefix,
-						  lower(text[at]) == 'e' ||
-						  (source->backslash && lower(text[at]) == 'n'));
-	}
-	else
-		while (end < source->len && is_name(text[end]))
-			end++;
-	token.len = end - at;
-	return token;
-}
-
-/* The next token from `at` on. */
-static Token
-take(const FoSqlSource *source, size_t at)
-{
-	const char *text = source->text;
-	size_t		len = source->len;
-	Token		token = {.kind = SYMBOL};
-	size_t		end;
-
-	at = skip_blank(text, len, at);
-	token.at = at;
-	end = at + 1;
-	if (at >= len || text[at] == '\0')
-	{
-		token.kind = END;
-		return token;
-	}
-	if (is_letter(text[at]))
-		return take_word(source, at);
-	if (is_digit(text[at]) || (text[at] == '.' && at + 1 < len && is_digit(text[at + 1])))
-	{
-		token.kind = NUMBER;
-		end = skip_number(text, len, at + 1);
-	}
-	else if (text[at] == '\'' || text[at] == '"')
-	{
-		token.kind = text[at] == '"' ? QUOTED : STRING;
-		end = skip_quoted(text, len, at, source->backslash && text[at] == '\'');
-	}
-	else if (text[at] == '$' && at + 1 < len && is_digit(text[at + 1]))
-	{
-		token.kind = PARAMETER;
-		while (end < len && is_digit(text[end]))
-			end++;
-	}
-	else if (text[at] == '$' && skip_dollar(text, len, at) > at)
-	{
-		token.kind = STRING;
-		end = skip_dollar(text, len, at);
-	}
-	else if (text[at] == ':' && at + 1 < len && text[at + 1] == ':')
-		end = at + 2;
-	token.len = end - at;
-	return token;
-}
-
-/* Length of the name, such as a.b or "a".b, at the start of a text. */
-size_t
-fo_sql_name(const char *text, size_t len)
-{
-	size_t		at = 0;
-
-	for (;;)
-	{
-		if (at < len && text[at] == '"')
-			at = skip_quoted(text, len, at, false);
-		else
-			while (at < len && is_name(text[at]))
-				at++;
-		if (at + 1 < len && text[at] == '.' && (is_letter(text[at + 1]) || text[at + 1] == '"'))
-			at++;
-		else
-			return at;
-	}
-}
-
 /* Is a token a certain word, given in lower case? */
 static bool
-is_word(const Normalizer *n, const Token *token, const char *word)
+is_word(const Normalizer *n, const FoSqlToken *token, const char *word)
 {
-	if (token->kind != WORD || token->len != strlen(word))
+	if (token->kind != FO_SQL_WORD || token->len != strlen(word))
 		return false;
 	for (size_t i = 0; i < token->len; i++)
-		if (lower(n->source->text[token->at + i]) != word[i])
+		if (fo_sql_lower(n->source->text[token->at + i]) != word[i])
 			return false;
 	return true;
 }
 
 static bool
-is_any_word(const Normalizer *n, const Token *token, const char *const *words)
+is_any_word(const Normalizer *n, const FoSqlToken *token, const char *const *words)
 {
 	for (; *words != NULL; words++)
 		if (is_word(n, token, *words))
@@ -318,9 +60,9 @@ is_any_word(const Normalizer *n, const Token *token, const char *const *words)
 }
 
 static bool
-is_symbol(const Normalizer *n, const Token *token, const char *symbol)
+is_symbol(const Normalizer *n, const FoSqlToken *token, const char *symbol)
 {
-	return token->kind == SYMBOL && token->len == strlen(symbol) &&
+	return token->kind == FO_SQL_SYMBOL && token->len == strlen(symbol) &&
 		memcmp(n->source->text + token->at, symbol, token->len) == 0;
 }
 
@@ -386,17 +128,6 @@ write_before(Normalizer *n, size_t offset, const char *bytes, size_t len)
 	memcpy(n->out + offset, bytes, len);
 }
 
-/* The number of a parameter that is written as such. */
-static int
-dollar_number(const FoSqlSource *source, const Token *token)
-{
-	int			number = 0;
-
-	for (size_t i = 1; i < token->len && number < 100000; i++)
-		number = number * 10 + (source->text[token->at + i] - '0');
-	return number;
-}
-
 /* Make the text of a parameter, or of what the caller wants instead. */
 static size_t
 parameter_text(Normalizer *n, bool is_key, int number, char *text, size_t size)
@@ -421,7 +152,7 @@ parameter_text(Normalizer *n, bool is_key, int number, char *text, size_t size)
 
 /* Is a constant the key?  A sign before it may be what its offset says. */
 static bool
-is_constant_key(const Normalizer *n, const Token *token)
+is_constant_key(const Normalizer *n, const FoSqlToken *token)
 {
 	const FoSqlSource *source = n->source;
 
@@ -432,11 +163,11 @@ is_constant_key(const Normalizer *n, const Token *token)
 
 /* Write a parameter for a token. */
 static void
-write_parameter(Normalizer *n, const Token *token, int number, bool is_key)
+write_parameter(Normalizer *n, const FoSqlToken *token, int number, bool is_key)
 {
 	char		text[256];
 	size_t		len = parameter_text(n, is_key, number, text, sizeof(text));
-	int			type = token->kind == STRING ? literal_type(n) : 0;
+	int			type = token->kind == FO_SQL_STRING ? literal_type(n) : 0;
 
 	if (is_key && n->source->key_id == 0 && is_symbol(n, &n->before[0], "-") &&
 		n->before[0].at == (size_t) n->source->key)
@@ -465,10 +196,10 @@ next_number(Normalizer *n, bool is_key)
 
 /* Write what the text has as $n. */
 static void
-write_dollar(Normalizer *n, const Token *token)
+write_dollar(Normalizer *n, const FoSqlToken *token)
 {
 	const FoSqlSource *source = n->source;
-	int			number = dollar_number(source, token);
+	int			number = fo_sql_dollar_number(source, token);
 	bool		is_key = n->key_is_dollar && number == source->key_id;
 
 	if (n->key_is_dollar && source->drop_key && number > source->key_id)
@@ -478,7 +209,7 @@ write_dollar(Normalizer *n, const Token *token)
 
 /* Write the next of the caller's variables. */
 static void
-write_variable(Normalizer *n, Token *token)
+write_variable(Normalizer *n, FoSqlToken *token)
 {
 	const FoSqlSource *source = n->source;
 	int			this = n->nvariable;
@@ -497,7 +228,7 @@ write_variable(Normalizer *n, Token *token)
 
 /* Follow the lists of ORDER BY and GROUP BY, whose numbers are positions. */
 static void
-follow_list(Normalizer *n, const Token *token)
+follow_list(Normalizer *n, const FoSqlToken *token)
 {
 	static const char *const lists[] = {"order", "group", NULL};
 
@@ -514,7 +245,7 @@ follow_list(Normalizer *n, const Token *token)
 
 /* Follow parentheses, and those with the numbers of a type. */
 static void
-follow_parentheses(Normalizer *n, const Token *token)
+follow_parentheses(Normalizer *n, const FoSqlToken *token)
 {
 	if (is_symbol(n, token, "("))
 	{
@@ -532,7 +263,7 @@ follow_parentheses(Normalizer *n, const Token *token)
 
 /* Is a token a parameter by the caller's word? */
 static bool
-is_variable(Normalizer *n, const Token *token)
+is_variable(Normalizer *n, const FoSqlToken *token)
 {
 	const FoSqlSource *source = n->source;
 
@@ -541,20 +272,20 @@ is_variable(Normalizer *n, const Token *token)
 		n->nvariable++;
 	return n->nvariable < source->nvariables &&
 		(size_t) source->variable[n->nvariable] == token->at &&
-		(token->kind == WORD || token->kind == QUOTED);
+		(token->kind == FO_SQL_WORD || token->kind == FO_SQL_QUOTED);
 }
 
 /* Write one token; it grows when more of the text belongs to it. */
 static void
-write_token(Normalizer *n, Token *token)
+write_token(Normalizer *n, FoSqlToken *token)
 {
 	bool		kept = n->at_item || n->type_depth >= 0;
 
-	if (token->kind == PARAMETER)
+	if (token->kind == FO_SQL_PARAMETER)
 		write_dollar(n, token);
 	else if (is_variable(n, token))
 		write_variable(n, token);
-	else if (token->kind == STRING || (token->kind == NUMBER && !kept))
+	else if (token->kind == FO_SQL_STRING || (token->kind == FO_SQL_NUMBER && !kept))
 	{
 		bool		is_key = is_constant_key(n, token);
 
@@ -566,10 +297,10 @@ write_token(Normalizer *n, Token *token)
 
 /* Does a string that follows belong to the string before: a continuation, or UESCAPE? */
 static bool
-continues_string(const Normalizer *n, const Token *token)
+continues_string(const Normalizer *n, const FoSqlToken *token)
 {
-	return n->before[0].kind == STRING &&
-		(token->kind == STRING || is_word(n, token, "uescape"));
+	return n->before[0].kind == FO_SQL_STRING &&
+		(token->kind == FO_SQL_STRING || is_word(n, token, "uescape"));
 }
 
 /* The largest number of a parameter in the text. */
@@ -578,20 +309,21 @@ highest_parameter(const FoSqlSource *source)
 {
 	int			highest = 0;
 
-	for (Token t = take(source, 0); t.kind != END; t = take(source, t.at + t.len))
-		if (t.kind == PARAMETER && dollar_number(source, &t) > highest)
-			highest = dollar_number(source, &t);
+	for (FoSqlToken t = fo_sql_take(source, 0); t.kind != FO_SQL_END;
+		 t = fo_sql_take(source, t.at + t.len))
+		if (t.kind == FO_SQL_PARAMETER && fo_sql_dollar_number(source, &t) > highest)
+			highest = fo_sql_dollar_number(source, &t);
 	return highest;
 }
 
 /* After the key only a word, a closing parenthesis or the end leave it alone. */
 static void
-check_after_key(Normalizer *n, const Token *token)
+check_after_key(Normalizer *n, const FoSqlToken *token)
 {
 	if (!n->key_pending)
 		return;
 	n->key_pending = false;
-	if (token->kind != WORD && token->kind != END && !is_symbol(n, token, ")") &&
+	if (token->kind != FO_SQL_WORD && token->kind != FO_SQL_END && !is_symbol(n, token, ")") &&
 		!is_symbol(n, token, ";"))
 		n->result->key_bare = false;
 }
@@ -610,15 +342,15 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 	*result = (FoSqlNormal) {.highest = highest_parameter(source) + source->first};
 	if (n.key_is_dollar && source->drop_key)
 		result->highest--;
-	for (Token t = take(source, 0);; t = take(source, end))
+	for (FoSqlToken t = fo_sql_take(source, 0);; t = fo_sql_take(source, end))
 	{
 		check_after_key(&n, &t);
-		if (t.kind == END || result->truncated)
+		if (t.kind == FO_SQL_END || result->truncated)
 			break;
 		if (continues_string(&n, &t))
 		{
 			end = t.at + t.len;
-			n.before[0].kind = STRING;
+			n.before[0].kind = FO_SQL_STRING;
 			continue;
 		}
 		follow_parentheses(&n, &t);
@@ -651,7 +383,7 @@ fo_sql_body(const char *text, size_t len)
 {
 	FoSqlSource source = {.text = text, .len = len};
 	Normalizer	n = {.source = &source};
-	Token		t = take(&source, 0);
+	FoSqlToken	t = fo_sql_take(&source, 0);
 	const char *before;
 
 	if (is_word(&n, &t, "prepare"))
@@ -660,7 +392,7 @@ fo_sql_body(const char *text, size_t len)
 		before = "for";
 	else
 		return 0;
-	while (t.kind != END && !is_word(&n, &t, before))
-		t = take(&source, t.at + t.len);
-	return t.kind == END ? 0 : t.at + t.len;
+	while (t.kind != FO_SQL_END && !is_word(&n, &t, before))
+		t = fo_sql_take(&source, t.at + t.len);
+	return t.kind == FO_SQL_END ? 0 : t.at + t.len;
 }

@@ -184,7 +184,8 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 		fill_slot(rollup, slot, deltas[0]);
 		table_tuple_insert(target->rel, slot, cid, 0, NULL);
 		fo_rollup_index_row(target, slot, false);
-		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid, &slot->tts_tid);
+		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid,
+						   &slot->tts_tid);
 		ExecDropSingleTupleTableSlot(slot);
 	}
 }

@@ -63,7 +63,9 @@ shared_init(void *memory, Size size)
 	SpinLockInit(&((Shared *) memory)->lock);
 }
 
-static FoShmemRegion region = {.name = "filteropt_rollup", .size = shared_size, .init = shared_init};
+static FoShmemRegion region = {
+	.name = "filteropt_rollup", .size = shared_size, .init = shared_init
+};
 
 /* The slot of the data table, or of InvalidOid: a free one.  The lock is held. */
 static Slot *

@@ -194,7 +194,8 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
  * Write deltas to the data table of a rollup, visible from the command after
  * cid.  With "fold", at the end of a transaction, into rows that are there;
  * otherwise and for the rest by appending rows.  Returns how many were appended.
- * Leaks into the current memory context.  Cost: one heap and one index insertion per delta appended.
+ * Leaks into the current memory context.  Cost: one heap and one index insertion per
+ * delta appended.
  */
 int
 fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,

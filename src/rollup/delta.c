@@ -29,9 +29,11 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "portability/instr_time.h"
 #include "rollup/delta.h"
 #include "rollup/reader.h"
 #include "rollup/settings.h"
+#include "rollup/stat.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
@@ -345,6 +347,26 @@ fo_rollup_pending_in(List *rtable)
 	return false;
 }
 
+/* Write the deltas of one rollup, and count what that has cost. */
+static void
+flush_set(FoDeltaSet *set, CommandId cid, bool fold)
+{
+	instr_time	start;
+	instr_time	time;
+	int			ndeltas;
+	int			appended;
+	FoDelta   **deltas = fo_rollup_set_deltas(set, &ndeltas);
+
+	if (ndeltas == 0)
+		return;
+	INSTR_TIME_SET_CURRENT(start);
+	appended = fo_rollup_write(set->rollup, deltas, ndeltas, cid, fold);
+	INSTR_TIME_SET_CURRENT(time);
+	INSTR_TIME_SUBTRACT(time, start);
+	fo_rollup_count_write(set->rollup->counters, ndeltas, appended,
+						  (uint64) (INSTR_TIME_GET_DOUBLE(time) * 1e9));
+}
+
 /* Write one bucket under the current subtransaction. */
 static void
 flush_bucket(FoBucket *bucket, bool fold)
@@ -356,14 +378,7 @@ flush_bucket(FoBucket *bucket, bool fold)
 	ListCell   *lc;
 
 	foreach(lc, bucket->sets)
-	{
-		FoDeltaSet *set = lfirst(lc);
-		int			ndeltas;
-		FoDelta   **deltas = fo_rollup_set_deltas(set, &ndeltas);
-
-		if (ndeltas > 0)
-			fo_rollup_write(set->rollup, deltas, ndeltas, bucket->cid, fold);
-	}
+		flush_set(lfirst(lc), bucket->cid, fold);
 	written = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -60,7 +60,7 @@ extern void fo_rollup_combine(FoRollup *rollup, Datum *values, bool *nulls,
 							  const Datum *more, const bool *morenulls);
 
 /* Writing (flush.c). */
-extern void fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
+extern int	fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
 							CommandId cid, bool fold);
 
 /* The deltas of a set that change anything, unordered, in the current context. */

@@ -161,7 +161,8 @@ write_batches(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 		for (int i = 0; i < n; i++)
 		{
 			fo_rollup_index_row(target, slots[i], false);
-			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid);
+			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid,
+							   &slots[i]->tts_tid);
 		}
 	}
 	for (int i = 0; i < nslots; i++)
@@ -183,7 +184,8 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 		fill_slot(rollup, slot, deltas[0]);
 		table_tuple_insert(target->rel, slot, cid, 0, NULL);
 		fo_rollup_index_row(target, slot, false);
-		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid);
+		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid,
+						   &slot->tts_tid);
 		ExecDropSingleTupleTableSlot(slot);
 	}
 }
@@ -191,10 +193,11 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 /*
  * Write deltas to the data table of a rollup, visible from the command after
  * cid.  With "fold", at the end of a transaction, into rows that are there;
- * otherwise and for the rest by appending rows.  Leaks into the current memory
- * context.  Cost: one heap and one index insertion per delta appended.
+ * otherwise and for the rest by appending rows.  Returns how many were appended.
+ * Leaks into the current memory context.  Cost: one heap and one index insertion per
+ * delta appended.
  */
-void
+int
 fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 				bool fold)
 {
@@ -203,7 +206,7 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 
 	/* Dropped by this very transaction: nothing left to maintain. */
 	if (!open_target(&target, rollup->ids.data))
-		return;
+		return 0;
 	/* Toasting wants a snapshot, which is gone before commit. */
 	pushed = OidIsValid(target.rel->rd_rel->reltoastrelid) &&
 		!fo_has_snapshot();
@@ -217,4 +220,5 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 	if (pushed)
 		PopActiveSnapshot();
 	close_target(&target);
+	return ndeltas;
 }

@@ -276,7 +276,7 @@ fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row, ItemPointer r
 	if (index_it)
 		index_row(fold, row, summaries);
 	fo_rollup_remember(fold->rollup, delta,
-					   index_it && !summaries ? &row->t_self : root);
+					   index_it && !summaries ? &row->t_self : root, &row->t_self);
 	return true;
 }
 

@@ -11,12 +11,12 @@
 #include "rollup/place.h"
 #include "utils/memutils.h"
 
-/* The root of the HOT chain that is, or was, a row of the group. */
+/* The HOT chain that is, or was, a row of the group. */
 typedef struct FoPlace
 {
 	uint32		hash;			/* of the group */
 	uint16		uses;
-	ItemPointerData tid;
+	FoSpot		spot;
 } FoPlace;
 
 /*
@@ -45,7 +45,7 @@ find_place(FoRollup *rollup, uint32 hash)
 
 	for (int i = 0; i < SET_PLACES; i++)
 	{
-		if (set[i].hash == hash && ItemPointerIsValid(&set[i].tid))
+		if (set[i].hash == hash && ItemPointerIsValid(&set[i].spot.root))
 			return &set[i];
 	}
 	return NULL;
@@ -53,19 +53,20 @@ find_place(FoRollup *rollup, uint32 hash)
 
 /* Where may the delta's group have its row?  False: ask the index. */
 bool
-fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, ItemPointer tid)
+fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot)
 {
 	FoPlace    *place = find_place(rollup, delta->hash);
 
 	if (place == NULL || ++place->uses >= LOOK_ONE_IN)
 		return false;
-	*tid = place->tid;
+	*spot = place->spot;
 	return true;
 }
 
 /* Remember where the delta's group has its row. */
 void
-fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer tid)
+fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
+				   ItemPointer tip)
 {
 	FoPlace    *place = find_place(rollup, delta->hash);
 
@@ -78,5 +79,6 @@ fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer tid)
 	}
 	else if (place->uses >= LOOK_ONE_IN)
 		place->uses = 0;
-	place->tid = *tid;
+	place->spot.root = *root;
+	place->spot.tip = ItemPointerGetOffsetNumber(tip);
 }

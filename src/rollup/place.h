@@ -10,7 +10,15 @@
 #include "rollup/delta.h"
 #include "storage/itemptr.h"
 
-extern bool fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, ItemPointer tid);
-extern void fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer tid);
+/* A row that is updated again and again: a chain of versions on one page. */
+typedef struct FoSpot
+{
+	ItemPointerData root;		/* where index entries point */
+	OffsetNumber tip;			/* the version seen or written last */
+} FoSpot;
+
+extern bool fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot);
+extern void fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
+							   ItemPointer tip);
 
 #endif							/* FO_ROLLUP_PLACE_H */

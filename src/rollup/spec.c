@@ -24,6 +24,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "rollup/localtime.h"
 #include "rollup/spec.h"
+#include "rollup/stat.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -204,6 +205,7 @@ fo_rollup_load(const FoRollupIds *ids)
 	rollup->layout = fo_rollup_layout(query);
 	describe_columns(rollup);
 	compile_expressions(rollup);
+	rollup->counters = fo_rollup_counters(ids->data);
 	MemoryContextSwitchTo(old);
 	/* From here on it cannot be lost by an error. */
 	MemoryContextSetParent(cxt, CacheMemoryContext);

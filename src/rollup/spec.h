@@ -46,6 +46,7 @@ typedef struct FoRollup
 	ExprState **groups;
 	ExprState **args;			/* per input */
 	ExprState **filters;		/* per input */
+	struct FoRollupCounters *counters;	/* NULL: not counted (stat.c) */
 	struct FoPlace *places;		/* where rows of groups are (place.c) */
 } FoRollup;
 

@@ -9,6 +9,9 @@
  * go.  What is left, because a place is unknown, outdated or taken by another
  * writer, goes to the index (fold.c).
  *
+ * A row that is written often is a chain of versions, dead ones most of them: the
+ * look starts at the version that this backend has seen last.
+ *
  * In most rollups all partial columns are counts and integer sums.  Then the new
  * row is the copied one with numbers added in place: as these columns are the last
  * of the row, have eight bytes each and are never null, they end where it ends.
@@ -27,10 +30,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+/* So many versions are looked at from the one seen last. */
+#define MAX_VERSIONS	64
+
 /* A delta, and where the row of its group may be. */
 typedef struct Placed
 {
-	uint64		place;			/* block and offset */
+	uint64		place;			/* block, root and tip */
 	FoDelta    *delta;
 	HeapTuple	row;			/* NULL: not there, or not free */
 } Placed;
@@ -43,10 +49,12 @@ typedef struct Placed
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-#define PLACE_OF(tid) \
-	((uint64) ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid))
-#define BLOCK_OF(place) ((BlockNumber) ((place) >> 16))
-#define OFFSET_OF(place) ((OffsetNumber) ((place) & 0xffff))
+#define PLACE_OF(spot) \
+	((uint64) ItemPointerGetBlockNumber(&(spot)->root) << 32 | \
+	 (uint64) ItemPointerGetOffsetNumber(&(spot)->root) << 16 | (spot)->tip)
+#define BLOCK_OF(place) ((BlockNumber) ((place) >> 32))
+#define ROOT_OF(place) ((OffsetNumber) ((place) >> 16 & 0xffff))
+#define TIP_OF(place) ((OffsetNumber) ((place) & 0xffff))
 
 /*
  * Split the deltas: those with a place go to "placed", the others to the front of
@@ -60,11 +68,11 @@ place_deltas(FoFold *fold, FoDelta **deltas, int ndeltas, Placed *placed)
 
 	for (int i = 0; i < ndeltas; i++)
 	{
-		ItemPointerData tid;
+		FoSpot		spot;
 
-		if (fo_rollup_recall(fold->rollup, deltas[i], &tid))
+		if (fo_rollup_recall(fold->rollup, deltas[i], &spot))
 		{
-			placed[n].place = PLACE_OF(&tid);
+			placed[n].place = PLACE_OF(&spot);
 			placed[n].delta = deltas[i];
 			placed[n++].row = NULL;
 		}
@@ -74,21 +82,63 @@ place_deltas(FoFold *fold, FoDelta **deltas, int ndeltas, Placed *placed)
 	return n;
 }
 
+/*
+ * Look for the visible version of a row from the one seen last.  That one may be
+ * gone and its line pointer taken by any other row: whoever calls this checks
+ * the group, and then it does not matter which way led there.
+ */
+static bool
+follow_tip(FoFold *fold, Buffer buffer, BlockNumber block, OffsetNumber tip,
+		   HeapTuple row)
+{
+	Page		page = BufferGetPage(buffer);
+
+	row->t_tableOid = RelationGetRelid(fold->target->rel);
+	for (int i = 0; i < MAX_VERSIONS; i++)
+	{
+		ItemId		item;
+
+		if (tip < FirstOffsetNumber || tip > PageGetMaxOffsetNumber(page))
+			return false;
+		item = PageGetItemId(page, tip);
+		if (!ItemIdIsNormal(item))
+			return false;
+		row->t_data = (HeapTupleHeader) PageGetItem(page, item);
+		row->t_len = ItemIdGetLength(item);
+		ItemPointerSet(&row->t_self, block, tip);
+		if (HeapTupleSatisfiesVisibility(row, fold->snapshot, buffer))
+			return true;
+		if (!HeapTupleIsHotUpdated(row))
+			return false;
+		tip = ItemPointerGetOffsetNumber(&row->t_data->t_ctid);
+	}
+	return false;
+}
+
+/* Look for the visible version of a row on its page. */
+static bool
+find_version(FoFold *fold, Buffer buffer, uint64 place, HeapTuple row)
+{
+	ItemPointerData root;
+
+	if (follow_tip(fold, buffer, BLOCK_OF(place), TIP_OF(place), row))
+		return true;
+	ItemPointerSet(&root, BLOCK_OF(place), ROOT_OF(place));
+	return heap_hot_search_buffer(&root, fold->target->rel, buffer, fold->snapshot, row,
+								  NULL, true);
+}
+
 /* Copy the free rows of the groups that are on one page. */
 static void
 copy_rows(FoFold *fold, Buffer buffer, Placed *placed, int n)
 {
-	Relation	rel = fold->target->rel;
-
-	fo_rollup_prune(rel, buffer);
+	fo_rollup_prune(fold->target->rel, buffer);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	for (int i = 0; i < n; i++)
 	{
-		ItemPointerData tid;
 		HeapTupleData row;
 
-		ItemPointerSet(&tid, BLOCK_OF(placed[i].place), OFFSET_OF(placed[i].place));
-		if (heap_hot_search_buffer(&tid, rel, buffer, fold->snapshot, &row, NULL, true) &&
+		if (find_version(fold, buffer, placed[i].place, &row) &&
 			fo_rollup_is_free(&row) &&
 			fo_rollup_same_group(fold, placed[i].delta, &row))
 			placed[i].row = heap_copytuple(&row);
@@ -122,7 +172,7 @@ fold_row(FoFold *fold, const Placed *placed)
 	HeapTuple	sum = placed->row;
 	ItemPointerData root;
 
-	ItemPointerSet(&root, BLOCK_OF(placed->place), OFFSET_OF(placed->place));
+	ItemPointerSet(&root, BLOCK_OF(placed->place), ROOT_OF(placed->place));
 	if (rollup->only_integers)
 		add_in_place(rollup, sum, placed->delta);
 	else

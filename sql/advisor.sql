@@ -125,27 +125,6 @@ COMMENT ON VIEW filteropt.index_shape IS
 	'One row per index: its keys as texts that are equal if column or expression, operators, collation and options are; '
 	'how each is ordered (1 descending, 2 nulls first) and how that is read backwards; what else needs the index';
 
-CREATE VIEW filteropt.index_cover AS
-SELECT a.indexrelid, b.indexrelid AS covered_by, b.name AS covered_by_name,
-	cardinality(a.keys) = cardinality(b.keys) AND a.included @> b.included AS duplicate,
-	(b.contype IS NOT NULL, b.indisunique, -b.indexrelid::bigint)
-		> (a.contype IS NOT NULL, a.indisunique, -a.indexrelid::bigint) AS ranks_higher
-FROM filteropt.index_shape a
-JOIN filteropt.index_shape b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid
-	AND b.relam = a.relam AND b.predicate IS NOT DISTINCT FROM a.predicate
-WHERE a.usable AND b.usable AND NOT a.needed AND NOT a.attached
-	AND CASE a.amname
-		WHEN 'btree' THEN a.keys = b.keys[:cardinality(a.keys)]
-			AND b.options[:cardinality(a.keys)] IN (a.options, a.flipped) AND a.included <@ b.columns
-		WHEN 'gin' THEN a.keys <@ b.keys AND a.keys @> b.keys AND a.reloptions IS NOT DISTINCT FROM b.reloptions
-		WHEN 'brin' THEN a.keys <@ b.keys AND a.keys @> b.keys AND a.reloptions IS NOT DISTINCT FROM b.reloptions
-		ELSE a.keys = b.keys AND a.included <@ b.included AND a.reloptions IS NOT DISTINCT FROM b.reloptions END
-	AND (NOT a.indisunique OR b.indisunique AND a.keys = b.keys
-		AND a.nulls_not_distinct = b.nulls_not_distinct AND (b.indimmediate OR NOT a.indimmediate));
-GRANT SELECT ON filteropt.index_cover TO PUBLIC;
-COMMENT ON VIEW filteropt.index_cover IS
-	'Pairs of indexes of which the second does all that the first does: finds, orders and returns the same, and keeps the same unique';
-
 CREATE VIEW filteropt.index_foreign_key AS
 SELECT f.oid AS conoid, i.indexrelid
 FROM pg_constraint f
@@ -277,6 +256,12 @@ COMMENT ON FUNCTION filteropt.index_create_sql(oid, text, text, oid, boolean) IS
 CREATE FUNCTION filteropt.index_health_invalid() RETURNS SETOF filteropt.index_finding
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
+	WITH busy AS MATERIALIZED (SELECT b.relid FROM filteropt.index_busy b),
+	shape AS MATERIALIZED (
+		SELECT * FROM filteropt.index_shape s
+		WHERE NOT s.usable AND s.indexrelid NOT IN (SELECT b.relid FROM busy b)
+			AND s.indrelid NOT IN (SELECT b.relid FROM busy b)
+	)
 	SELECT s.indrelid, s.indexrelid, 'high',
 		CASE WHEN s.relkind = 'I' THEN 'no query uses it: some partitions have no valid index of it'
 			ELSE 'no query uses it, and writers may still maintain it: what built or dropped it was interrupted' END,
@@ -288,7 +273,7 @@ BEGIN ATOMIC
 			WHEN s.name ~ '_cc(new|old)\d*"?$' THEN format('DROP INDEX CONCURRENTLY %s', s.name)
 			WHEN s.indisexclusion THEN format('REINDEX INDEX %s', s.name)
 			ELSE format('REINDEX INDEX CONCURRENTLY %s', s.name) END
-	FROM filteropt.index_shape s
+	FROM shape s
 	CROSS JOIN LATERAL (SELECT format('CREATE %sINDEX %s ON ONLY %s', CASE WHEN s.indisunique THEN 'UNIQUE ' ELSE '' END,
 		quote_ident(c.relname), s.table_name) AS start, left(c.relname, 30) AS suffix
 		FROM pg_class c WHERE c.oid = s.indexrelid) h
@@ -298,9 +283,7 @@ BEGIN ATOMIC
 		SELECT jsonb_agg(t.relid::regclass ORDER BY t.relid::regclass::text) AS missing
 		FROM pg_partition_tree(CASE s.relkind WHEN 'I' THEN s.indrelid END) t
 		WHERE NOT EXISTS (SELECT FROM pg_partition_tree(s.indexrelid) x
-			JOIN pg_index i ON i.indexrelid = x.relid WHERE i.indrelid = t.relid)) part
-	WHERE NOT s.usable
-		AND NOT EXISTS (SELECT FROM filteropt.index_busy b WHERE b.relid IN (s.indexrelid, s.indrelid));
+			JOIN pg_index i ON i.indexrelid = x.relid WHERE i.indrelid = t.relid)) part;
 END;
 COMMENT ON FUNCTION filteropt.index_health_invalid() IS
 	'Indexes that no query can use: what an interrupted CREATE, DROP or REINDEX INDEX CONCURRENTLY left, '
@@ -310,8 +293,25 @@ CREATE FUNCTION filteropt.index_health_covered(OUT kind text, OUT finding filter
 	RETURNS SETOF record
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-	WITH pair AS MATERIALIZED (SELECT * FROM filteropt.index_cover),
-	dropped AS (
+	WITH shape AS MATERIALIZED (SELECT * FROM filteropt.index_shape),
+	pair AS MATERIALIZED ( -- the second does all that the first does
+		SELECT a.indexrelid, b.indexrelid AS covered_by, b.name AS covered_by_name,
+			cardinality(a.keys) = cardinality(b.keys) AND a.included @> b.included AS duplicate,
+			(b.contype IS NOT NULL, b.indisunique, -b.indexrelid::bigint)
+				> (a.contype IS NOT NULL, a.indisunique, -a.indexrelid::bigint) AS ranks_higher
+		FROM shape a
+		JOIN shape b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid
+			AND b.relam = a.relam AND b.predicate IS NOT DISTINCT FROM a.predicate
+		WHERE a.usable AND b.usable AND NOT a.needed AND NOT a.attached
+			AND CASE a.amname
+				WHEN 'btree' THEN a.keys = b.keys[:cardinality(a.keys)]
+					AND b.options[:cardinality(a.keys)] IN (a.options, a.flipped) AND a.included <@ b.columns
+				WHEN 'gin' THEN a.keys <@ b.keys AND a.keys @> b.keys AND a.reloptions IS NOT DISTINCT FROM b.reloptions
+				WHEN 'brin' THEN a.keys <@ b.keys AND a.keys @> b.keys AND a.reloptions IS NOT DISTINCT FROM b.reloptions
+				ELSE a.keys = b.keys AND a.included <@ b.included AND a.reloptions IS NOT DISTINCT FROM b.reloptions END
+			AND (NOT a.indisunique OR b.indisunique AND a.keys = b.keys
+				AND a.nulls_not_distinct = b.nulls_not_distinct AND (b.indimmediate OR NOT a.indimmediate))
+	), dropped AS (
 		SELECT p.indexrelid, p.covered_by, p.covered_by_name, p.duplicate
 		FROM pair p
 		WHERE p.ranks_higher OR NOT EXISTS (SELECT FROM pair back
@@ -330,7 +330,7 @@ BEGIN ATOMIC
 			'scans', own.scans, 'entries_written', own.writes),
 		filteropt.index_drop_sql(s.contype, s.conname, s.table_name, s.name, s.relkind))::filteropt.index_finding
 	FROM best b
-	JOIN filteropt.index_shape s ON s.indexrelid = b.indexrelid
+	JOIN shape s ON s.indexrelid = b.indexrelid
 	CROSS JOIN LATERAL filteropt.index_usage(b.indexrelid) own
 	CROSS JOIN LATERAL filteropt.index_usage(b.covered_by) other;
 END;
@@ -353,6 +353,11 @@ BEGIN ATOMIC
 			CASE WHEN current_setting('track_commit_timestamp')::boolean AND NOT pg_is_in_recovery()
 				THEN pg_xact_commit_timestamp(i.xmin) END) AS made
 		FROM pg_index i
+	), serving AS MATERIALIZED (SELECT f.indexrelid FROM filteropt.index_foreign_key f),
+	shape AS MATERIALIZED (
+		SELECT * FROM filteropt.index_shape s
+		WHERE s.usable AND NOT s.attached AND NOT s.needed AND NOT s.indisunique
+			AND s.indexrelid NOT IN (SELECT f.indexrelid FROM serving f)
 	)
 	SELECT s.indrelid, s.indexrelid,
 		CASE WHEN u.bytes >= 10485760 AND server.standbys = 0 AND NOT pg_is_in_recovery() THEN 'medium' ELSE 'low' END,
@@ -366,13 +371,11 @@ BEGIN ATOMIC
 			'made', age.made, 'bytes', u.bytes, 'entries_written', u.writes, 'standbys', nullif(server.standbys, 0))),
 		filteropt.index_drop_sql(s.contype, s.conname, s.table_name, s.name, s.relkind)
 	FROM server
-	CROSS JOIN filteropt.index_shape s
+	CROSS JOIN shape s
 	JOIN age ON age.indexrelid = s.indexrelid
 	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid) u
-	WHERE s.usable AND NOT s.attached AND NOT s.needed AND NOT s.indisunique
-		AND greatest(server.since, age.made) <= now() - unused_after
-		AND (u.scans = 0 OR u.last_scan <= now() - unused_after)
-		AND NOT EXISTS (SELECT FROM filteropt.index_foreign_key f WHERE f.indexrelid = s.indexrelid);
+	WHERE greatest(server.since, age.made) <= now() - unused_after
+		AND (u.scans = 0 OR u.last_scan <= now() - unused_after);
 END;
 COMMENT ON FUNCTION filteropt.index_health_unused(interval) IS
 	'Indexes that nothing has scanned for so long, if usage is counted that long; not those that keep something unique '
@@ -382,11 +385,12 @@ CREATE FUNCTION filteropt.index_health_bloat(bloat_bytes bigint, bloat_share dou
 	RETURNS SETOF filteropt.index_finding
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
+	WITH shape AS MATERIALIZED (SELECT * FROM filteropt.index_shape)
 	SELECT s.indrelid, s.indexrelid, CASE WHEN u.bytes - u.needed >= 1073741824 THEN 'medium' ELSE 'low' END,
 		format('%s of %s would be free after REINDEX', pg_size_pretty(u.bytes - u.needed), pg_size_pretty(u.bytes)),
 		jsonb_build_object('bytes', u.bytes, 'needed', u.needed, 'scans', u.scans),
 		format(CASE WHEN s.indisexclusion THEN 'REINDEX INDEX %s' ELSE 'REINDEX INDEX CONCURRENTLY %s' END, s.name)
-	FROM filteropt.index_shape s
+	FROM shape s
 	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid) own
 	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid,
 		CASE WHEN own.bytes >= bloat_bytes THEN 400 ELSE 0 END) u
@@ -399,13 +403,14 @@ COMMENT ON FUNCTION filteropt.index_health_bloat(bigint, double precision) IS
 CREATE FUNCTION filteropt.index_health_foreign_key(min_rows bigint) RETURNS SETOF filteropt.index_finding
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-	WITH bare AS (
+	WITH served AS MATERIALIZED (SELECT k.conoid FROM filteropt.index_foreign_key k),
+	bare AS MATERIALIZED (
 		SELECT f.conrelid, min(f.oid) AS oid, jsonb_agg(f.conname ORDER BY f.conname) AS constraints
 		FROM pg_constraint f
 		WHERE f.contype = 'f' AND f.conparentid = 0
-			AND NOT EXISTS (SELECT FROM filteropt.index_foreign_key k WHERE k.conoid = f.oid)
+			AND f.oid NOT IN (SELECT k.conoid FROM served k)
 		GROUP BY f.conrelid, (SELECT array_agg(k ORDER BY k) FROM unnest(f.conkey) k)
-	), rows AS (
+	), rows AS MATERIALIZED (
 		SELECT t.relid, s.*
 		FROM (SELECT f.conrelid AS relid FROM pg_constraint f WHERE f.contype = 'f'
 			UNION SELECT f.confrelid FROM pg_constraint f WHERE f.contype = 'f') t
@@ -475,7 +480,8 @@ COMMENT ON FUNCTION filteropt.index_query_tables(text) IS
 CREATE FUNCTION filteropt.index_health_never_hot() RETURNS SETOF filteropt.index_finding
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-	WITH assignment AS (
+	WITH shape AS MATERIALIZED (SELECT * FROM filteropt.index_shape),
+	assignment AS MATERIALIZED (
 		SELECT a.attrelid, a.attnum, a.attname, sum(st.calls) AS calls, sum(st.rows) AS rows
 		FROM filteropt.index_statements() st
 		CROSS JOIN LATERAL filteropt.index_query_tables(st.query) q
@@ -485,9 +491,9 @@ BEGIN ATOMIC
 			AND CASE WHEN q.schema_name IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = q.schema_name END
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = u.name AND a.attnum > 0
 		GROUP BY a.attrelid, a.attnum, a.attname
-	), moved AS (
+	), moved AS MATERIALIZED (
 		SELECT s.indexrelid, jsonb_object_agg(a.attname, a.rows) AS columns, sum(a.rows) AS rows
-		FROM filteropt.index_shape s
+		FROM shape s
 		JOIN assignment a ON a.attrelid = s.indrelid
 		WHERE s.usable AND NOT s.attached AND (a.attnum = ANY (s.columns) OR EXISTS (SELECT FROM pg_depend d
 			WHERE d.classid = 'pg_class'::regclass AND d.objid = s.indexrelid
@@ -502,7 +508,7 @@ BEGIN ATOMIC
 		CASE WHEN u.scans = 0 AND NOT s.needed AND NOT s.indisunique
 			THEN filteropt.index_drop_sql(s.contype, s.conname, s.table_name, s.name, s.relkind) END
 	FROM moved m
-	JOIN filteropt.index_shape s ON s.indexrelid = m.indexrelid
+	JOIN shape s ON s.indexrelid = m.indexrelid
 	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid) u
 	CROSS JOIN LATERAL (
 		SELECT sum(t.n_tup_upd)::bigint AS updates, sum(t.n_tup_hot_upd)::bigint AS heap_only

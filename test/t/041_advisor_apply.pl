@@ -25,7 +25,7 @@ sub invalid
 }
 
 # Send statements to a session and wait until they are done.
-sub tell
+sub ask
 {
 	my ($session, $sql) = @_;
 	return $session->query_safe($sql);
@@ -61,8 +61,8 @@ sub wait_until
 
 # An open writer: the lock timeout comes before there is an index.
 my $writer = $node->background_psql('postgres');
-tell($writer, 'BEGIN');
-tell($writer, q{INSERT INTO posts VALUES (0, 'open')});
+ask($writer, 'BEGIN');
+ask($writer, q{INSERT INTO posts VALUES (0, 'open')});
 is( FilteroptTest::error_of($node,
 		q{CALL filteropt.index_apply('create index waits on posts (id)', lock_timeout => '100ms')}),
 	'55P03: canceling statement due to lock timeout', 'an open writer makes it give up');
@@ -75,15 +75,15 @@ wait_until("($worker) = 1", 'a worker');
 # Meanwhile a second call is refused.
 like(FilteroptTest::error_of($node, q{CALL filteropt.index_apply('create index second on other (id)')}),
 	qr/^55006: another index_apply is running in this database\nHINT:/, 'one at a time');
-tell($writer, 'COMMIT');
+ask($writer, 'COMMIT');
 is(end_of($patient), '', 'it ends without a word');
 is($node->safe_psql('postgres', q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'patient'::regclass}),
 	't', 'a valid index');
 
 # An old snapshot: the build is told of, and cancelled in the middle.
 my $reader = $node->background_psql('postgres');
-tell($reader, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
-tell($reader, 'SELECT count(*) FROM other');
+ask($reader, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
+ask($reader, 'SELECT count(*) FROM other');
 my $middle = start_call('create index middle on posts (title)');
 wait_until(q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'},
 	'the build is over');
@@ -120,7 +120,7 @@ wait_until(q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase 
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 	WHERE backend_type = 'filteropt index_apply'});
 like(end_of($killed), qr/57P01: terminating (?:connection|background worker)/, 'the end of the worker is an error');
-tell($reader, 'COMMIT');
+ask($reader, 'COMMIT');
 is($node->safe_psql('postgres', q{SELECT index, fix FROM filteropt.index_health() WHERE kind = 'invalid'}),
 	'killed|REINDEX INDEX CONCURRENTLY public.killed', 'index_health shows the leftover');
 is($node->safe_psql('postgres', q{SELECT finished_at IS NULL FROM filteropt.index_applied WHERE ddl LIKE '%killed%'}),

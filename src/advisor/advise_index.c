@@ -251,18 +251,25 @@ append_key_options(StringInfo buf, const FoAdviseIndex *index, const FoAdviseKey
 		appendStringInfoString(buf, " NULLS FIRST");
 }
 
-/* The statement that makes the index. */
+/* The name of a table with its schema. */
 char *
-fo_advise_ddl(const FoAdviseIndex *index)
+fo_advise_table(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/* The statement that makes the index, with a name or without. */
+char *
+fo_advise_ddl(const FoAdviseIndex *index, const char *name)
 {
 	StringInfoData buf;
 	int			attnum = -1;
 	const char *separator = " INCLUDE (";
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE INDEX ON %s ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(index->relid)),
-												get_rel_name(index->relid)));
+	appendStringInfo(&buf, "CREATE INDEX %s%sON %s ", name ? name : "", name ? " " : "",
+					 fo_advise_table(index->relid));
 	if (index->am != BTREE_AM_OID)
 		appendStringInfo(&buf, "USING %s ", quote_identifier(get_am_name(index->am)));
 	for (int i = 0; i < index->nkeys; i++)

@@ -36,7 +36,7 @@
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
-#define FEW_VALUES		64		/* a column for constants of partial indexes */
+#define FEW_VALUES		16		/* a column for constants of partial indexes */
 #define FEW_COLUMNS		10		/* that an index may store for index-only scans */
 
 /* What is being looked at: only while a query is planned for its needs. */

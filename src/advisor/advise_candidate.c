@@ -77,7 +77,7 @@ suggest(const Kit *kit, const List *keys)
 	index.relid = kit->need->relid;
 	index.am = BTREE_AM_OID;
 	index.predicate = kit->predicate;
-	index.share = kit->share;
+	index.share = Max(kit->share, 1e-9);
 	foreach(lc, keys)
 	{
 		index.keys[index.nkeys] = *(FoAdviseKey *) lfirst(lc);

@@ -129,10 +129,11 @@ add_null_term(NullTest *test, double selectivity)
 	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
 	FoAdviseKey key;
 
-	if (test->nulltesttype == IS_NULL && !test->argisrow && OidIsValid(opclass) &&
+	if (!test->argisrow && OidIsValid(opclass) &&
 		make_key((Node *) test->arg, BTREE_AM_OID, get_opclass_family(opclass),
 				 exprCollation((Node *) test->arg), &key))
-		add_term(&key, BTREE_AM_OID, FO_ADVISE_EQUAL, selectivity);
+		add_term(&key, BTREE_AM_OID, test->nulltesttype == IS_NULL ? FO_ADVISE_EQUAL : FO_ADVISE_RANGE,
+				 selectivity);
 }
 
 /* The pattern begins with something to search for. */

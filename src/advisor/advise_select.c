@@ -20,8 +20,11 @@
 #include "utils/memutils.h"
 
 #define LEAST_SHARE		0.01	/* of a query's cost that a candidate must save */
-#define LEAST_GAIN		0.002	/* of the workload's cost */
+#define LEAST_GAIN_SHARE	0.002	/* of the workload's cost */
+#define LEAST_GAIN_COST	1.0		/* and so much besides: a page or so */
+#define LEAST_GAIN_MS	0.01
 #define LAYERS			6
+#define MOST_BYTES		1e15	/* where no budget is given */
 
 /* Cost units of adding a row to an index; measured by bench/advisor.sh write. */
 #define PRICE_BTREE		0.6
@@ -309,8 +312,9 @@ fo_advise_select(FoAdvise *advise)
 			advise->indexes[i]->bytes;
 	pick.count = advise->nindexes;
 	pick.size = size;
-	pick.budget = advise->budget;
-	pick.least_gain = LEAST_GAIN;
+	pick.budget = Min(advise->budget, MOST_BYTES);
+	pick.least_share = LEAST_GAIN_SHARE;
+	pick.least_gain = advise->measured ? LEAST_GAIN_MS : LEAST_GAIN_COST;
 	pick.cost = cost_of_set;
 	pick.related = same_table;
 	pick.stop = is_late;

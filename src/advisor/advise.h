@@ -163,6 +163,7 @@ extern bool fo_advise_same_key(const FoAdviseKey *a, const FoAdviseKey *b);
 extern FoAdviseIndex *fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index);
 extern char *fo_advise_ddl(const FoAdviseIndex *index, const char *name);
 extern char *fo_advise_table(Oid relid);
+extern bool fo_advise_finds_one(Oid relid, const Bitmapset *columns);
 extern char *fo_advise_key_text(const FoAdviseIndex *index, int key);
 
 /* advise_estimate.c */

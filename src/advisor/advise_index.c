@@ -178,6 +178,31 @@ is_covered(const FoAdviseIndex *candidate)
 	return covered;
 }
 
+/* Do values for these columns leave at most one row, as a unique index says? */
+bool
+fo_advise_finds_one(Oid relid, const Bitmapset *columns)
+{
+	Relation	table = relation_open(relid, AccessShareLock);
+	List	   *list = RelationGetIndexList(table);
+	ListCell   *lc;
+	bool		unique = false;
+
+	foreach(lc, list)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		bool		all = form->indisunique && form->indisvalid && form->indimmediate &&
+			RelationGetIndexPredicate(index) == NIL;
+
+		for (int i = 0; i < form->indnkeyatts && all; i++)
+			all = form->indkey.values[i] != 0 && bms_is_member(form->indkey.values[i], columns);
+		unique |= all;
+		index_close(index, AccessShareLock);
+	}
+	relation_close(table, AccessShareLock);
+	return unique;
+}
+
 /* The candidate of this form, made if it is new; NULL if it is not needed. */
 FoAdviseIndex *
 fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index)

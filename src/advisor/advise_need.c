@@ -427,6 +427,27 @@ add_joins(void)
 	}
 }
 
+/* An order that descends throughout is an ascending one, read backwards. */
+static void
+turn_round(List *order)
+{
+	ListCell   *lc;
+
+	foreach(lc, order)
+	{
+		const FoAdviseKey *key = lfirst(lc);
+
+		if (!key->descending || !key->nulls_first)
+			return;
+	}
+	foreach(lc, order)
+	{
+		FoAdviseKey *key = lfirst(lc);
+
+		key->descending = key->nulls_first = false;
+	}
+}
+
 /* The part of an order that this table can deliver. */
 static void
 add_order(List *pathkeys)
@@ -454,6 +475,7 @@ add_order(List *pathkeys)
 		order = lappend(order, copy);
 		MemoryContextSwitchTo(old);
 	}
+	turn_round(order);
 	old = MemoryContextSwitchTo(look.advise->context);
 	if (order)
 		look.need->orders = lappend(look.need->orders, order);

@@ -47,7 +47,7 @@ VACUUM ANALYZE "Odd ""Names";
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE "Key" = 5');
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE twice = 6');
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE "select" = ''s7''');
-SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE "select" LIKE ''s77%''');
+SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE plain LIKE ''p77%''');
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE plain COLLATE "C" < ''p1001''');
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE ci = ''c8''');
 SELECT * FROM made('SELECT * FROM "Odd ""Names" WHERE v = ''v9'' AND c = ''c9''');

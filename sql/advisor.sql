@@ -27,13 +27,14 @@ COMMENT ON FUNCTION filteropt.index_workload() IS
 
 CREATE FUNCTION filteropt.index_advise(workload text[] DEFAULT NULL, budget text DEFAULT NULL,
 	verify boolean DEFAULT false, weights double precision[] DEFAULT NULL,
-	time_limit interval DEFAULT '1 minute',
+	time_limit interval DEFAULT '1 minute', statement_limit interval DEFAULT '10 seconds',
+	verify_limit text DEFAULT '1GB',
 	OUT ddl text, OUT reason text, OUT queries bigint[], OUT cost_before double precision,
 	OUT cost_after double precision, OUT size_estimate bigint, OUT write_cost double precision,
 	OUT confidence text, OUT verified boolean, OUT ms_before double precision, OUT ms_after double precision)
 	RETURNS SETOF record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000 AS 'MODULE_PATHNAME', 'fo_index_advise';
-COMMENT ON FUNCTION filteropt.index_advise(text[], text, boolean, double precision[], interval) IS
+COMMENT ON FUNCTION filteropt.index_advise(text[], text, boolean, double precision[], interval, interval, text) IS
 	'Indexes worth making for a workload, the most useful first, with reason, gain and price; rows without ddl name queries that were skipped';
 
 -- index health

@@ -205,7 +205,7 @@ put_advice(ReturnSetInfo *rsinfo, FoAdvise *advise, const FoAdviseIndex *index,
 	bool		nulls[11] = {0};
 	bool		verified = index->built && effect.ms_before > 0;
 
-	values[0] = CStringGetTextDatum(fo_advise_ddl(index));
+	values[0] = CStringGetTextDatum(fo_advise_ddl(index, NULL));
 	values[1] = CStringGetTextDatum(fo_advise_reason(advise, index, chosen));
 	values[2] = PointerGetDatum(construct_array(effect.ids, effect.nids, INT8OID, 8,
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
@@ -244,12 +244,14 @@ value_in(FoAdvise *advise, const FoPickSet *chosen, int i)
 	FoPickSet	without = *chosen;
 
 	fo_pick_remove(&without, i);
+	if (advise->measured)
+		return fo_advise_time(advise, &without) - fo_advise_time(advise, chosen);
 	return fo_advise_total(advise, &without) - fo_advise_total(advise, chosen);
 }
 
 /* Give out the chosen indexes, the most useful ones first. */
 static void
-put_chosen(ReturnSetInfo *rsinfo, FoAdvise *advise, const FoPickSet *chosen)
+put_chosen(FoAdvise *advise, const FoPickSet *chosen, void *rsinfo)
 {
 	FoPickSet	left = *chosen;
 
@@ -304,9 +306,22 @@ deadline_after(Interval *interval)
 												   PointerGetDatum(interval)));
 }
 
+/* The limits of time and size. */
+static void
+set_limits(FoAdvise *advise, FunctionCallInfo fcinfo)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	advise->deadline = PG_ARGISNULL(4) ? DT_NOEND : deadline_after(PG_GETARG_INTERVAL_P(4));
+	advise->statement_ms = PG_ARGISNULL(5) ? INT_MAX / 4 :
+		(double) (deadline_after(PG_GETARG_INTERVAL_P(5)) - now) / 1000;
+	advise->verify_limit = PG_ARGISNULL(6) ? HUGE_VAL :
+		parse_size(advise, PG_GETARG_TEXT_PP(6));
+}
+
 /*
  * index_advise(workload text[], budget text, verify boolean, weights float8[],
- * time_limit interval): rows of advice.
+ * time_limit interval, statement_limit interval, verify_limit text): rows of advice.
  */
 Datum
 fo_index_advise(PG_FUNCTION_ARGS)
@@ -316,7 +331,7 @@ fo_index_advise(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	fo_begin_rows(fcinfo);
-	advise->deadline = PG_ARGISNULL(4) ? DT_NOEND : deadline_after(PG_GETARG_INTERVAL_P(4));
+	set_limits(advise, fcinfo);
 	if (PG_ARGISNULL(0))
 		read_statements(advise);
 	else
@@ -325,7 +340,10 @@ fo_index_advise(PG_FUNCTION_ARGS)
 	fo_advise_find(advise);
 	advise->budget = PG_ARGISNULL(1) ? HUGE_VAL : parse_size(advise, PG_GETARG_TEXT_PP(1));
 	chosen = fo_advise_select(advise);
-	put_chosen((ReturnSetInfo *) fcinfo->resultinfo, advise, &chosen);
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		fo_advise_verify(advise, &chosen, put_chosen, fcinfo->resultinfo);
+	else
+		put_chosen(advise, &chosen, fcinfo->resultinfo);
 	foreach(lc, advise->queries)
 	{
 		FoAdviseQuery *query = lfirst(lc);

@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "core/index_pick.h"
 #include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
@@ -43,12 +45,14 @@ typedef struct FoAdviseIndex
 	List	   *predicate;		/* over the table as relation 1 */
 	double		share;			/* of the rows that it selects */
 	Oid			oid;			/* as the planner sees it, or of the built one */
+	bool		tried;			/* to build it */
 	bool		built;			/* it exists for the time of the verification */
 	double		pages;
 	double		tuples;
 	double		bytes;
 	double		price;			/* cost units for what the workload writes */
-	double		benefit;		/* saved by it alone */
+	double		readers;		/* weight of the queries that read its table */
+	double		benefit;		/* what the set would cost more without it */
 	int			height;
 	double		items;			/* GIN: keys of a row */
 } FoAdviseIndex;
@@ -140,15 +144,26 @@ typedef struct FoAdvise
 	TimestampTz deadline;
 	bool		late;			/* the deadline came first */
 	int64		plannings;
+
+	/* Of a verification: */
 	bool		measured;		/* costs are milliseconds that were measured */
-	double		statement_ms;	/* limit of a measured query */
+	double		statement_ms;	/* limit of a query */
+	double		verify_limit;	/* bytes of a table whose indexes are built */
+	TimestampTz build_until;
+	double		ms_per_cost;
+	const volatile sig_atomic_t *run_ended; /* by the timer, if one is set */
 } FoAdvise;
+
+/* What gives out the advice. */
+typedef void (*FoAdviseReport) (FoAdvise *advise, const FoPickSet *chosen, void *context);
 
 /* advise_index.c */
 extern bool fo_advise_key_for(Oid am, Oid family, Oid type, FoAdviseKey *key);
 extern bool fo_advise_same_key(const FoAdviseKey *a, const FoAdviseKey *b);
 extern FoAdviseIndex *fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index);
-extern char *fo_advise_ddl(const FoAdviseIndex *index);
+extern char *fo_advise_ddl(const FoAdviseIndex *index, const char *name);
+extern char *fo_advise_table(Oid relid);
+extern bool fo_advise_finds_one(Oid relid, const Bitmapset *columns);
 extern char *fo_advise_key_text(const FoAdviseIndex *index, int key);
 
 /* advise_estimate.c */
@@ -192,6 +207,8 @@ extern char *fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index,
 							  const FoPickSet *chosen);
 
 /* advise_verify.c */
-extern FoPickSet fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen);
+extern double fo_advise_time(FoAdvise *advise, const FoPickSet *set);
+extern void fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen,
+							 FoAdviseReport report, void *context);
 
 #endif							/* FO_ADVISE_H */

@@ -77,7 +77,7 @@ suggest(const Kit *kit, const List *keys)
 	index.relid = kit->need->relid;
 	index.am = BTREE_AM_OID;
 	index.predicate = kit->predicate;
-	index.share = kit->share;
+	index.share = Max(kit->share, 1e-9);
 	foreach(lc, keys)
 	{
 		index.keys[index.nkeys] = *(FoAdviseKey *) lfirst(lc);
@@ -288,6 +288,23 @@ suggest_others(FoAdvise *advise, const FoAdviseNeed *need)
 	}
 }
 
+/* The columns that have one value. */
+static Bitmapset *
+columns_given(const FoAdviseNeed *need)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+
+	foreach(lc, need->terms)
+	{
+		const FoAdviseTerm *term = lfirst(lc);
+
+		if (term->use == FO_ADVISE_EQUAL && term->key.attnum)
+			columns = bms_add_member(columns, term->key.attnum);
+	}
+	return columns;
+}
+
 /* Candidates for a table of a query. */
 static void
 suggest_for(FoAdvise *advise, FoAdviseNeed *need)
@@ -296,6 +313,8 @@ suggest_for(FoAdvise *advise, FoAdviseNeed *need)
 	double		share = 1;
 	ListCell   *lc;
 
+	if (fo_advise_finds_one(need->relid, columns_given(need)))
+		return;
 	list_sort(need->terms, by_selectivity);
 	suggest_under(advise, need, NIL, 1);
 	foreach(lc, need->predicates)

@@ -172,6 +172,19 @@ items_of(const FoAdviseIndex *index, double width)
 	}
 }
 
+/*
+ * How many values of a column the rows of the index have.  A value with r rows
+ * in the table is missing from a share s of them with probability (1 - s)^r.
+ */
+static double
+distinct_among(const FoAdviseIndex *index, AttrNumber attnum)
+{
+	double		rows = index->tuples / index->share;
+	double		distinct = fo_advise_distinct(index->relid, attnum, rows);
+
+	return distinct * (1 - pow(1 - index->share, Max(1, rows / distinct)));
+}
+
 /* What the index would hold. */
 static FoIndexContent
 content_of(const FoAdviseIndex *index)
@@ -187,7 +200,7 @@ content_of(const FoAdviseIndex *index)
 
 		content.width = add_value(content.width, key->type, width);
 		content.distinct *= key->attnum ?
-			fo_advise_distinct(index->relid, key->attnum, index->tuples) : 0.3 * index->tuples;
+			distinct_among(index, key->attnum) : 0.3 * index->tuples;
 	}
 	while ((attnum = bms_next_member(index->include, attnum)) >= 0)
 		content.width = add_value(content.width, get_atttype(index->relid, (AttrNumber) attnum),

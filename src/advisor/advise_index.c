@@ -178,6 +178,31 @@ is_covered(const FoAdviseIndex *candidate)
 	return covered;
 }
 
+/* Do values for these columns leave at most one row, as a unique index says? */
+bool
+fo_advise_finds_one(Oid relid, const Bitmapset *columns)
+{
+	Relation	table = relation_open(relid, AccessShareLock);
+	List	   *list = RelationGetIndexList(table);
+	ListCell   *lc;
+	bool		unique = false;
+
+	foreach(lc, list)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		bool		all = form->indisunique && form->indisvalid && form->indimmediate &&
+			RelationGetIndexPredicate(index) == NIL;
+
+		for (int i = 0; i < form->indnkeyatts && all; i++)
+			all = form->indkey.values[i] != 0 && bms_is_member(form->indkey.values[i], columns);
+		unique |= all;
+		index_close(index, AccessShareLock);
+	}
+	relation_close(table, AccessShareLock);
+	return unique;
+}
+
 /* The candidate of this form, made if it is new; NULL if it is not needed. */
 FoAdviseIndex *
 fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index)
@@ -251,18 +276,25 @@ append_key_options(StringInfo buf, const FoAdviseIndex *index, const FoAdviseKey
 		appendStringInfoString(buf, " NULLS FIRST");
 }
 
-/* The statement that makes the index. */
+/* The name of a table with its schema. */
 char *
-fo_advise_ddl(const FoAdviseIndex *index)
+fo_advise_table(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/* The statement that makes the index, with a name or without. */
+char *
+fo_advise_ddl(const FoAdviseIndex *index, const char *name)
 {
 	StringInfoData buf;
 	int			attnum = -1;
 	const char *separator = " INCLUDE (";
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE INDEX ON %s ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(index->relid)),
-												get_rel_name(index->relid)));
+	appendStringInfo(&buf, "CREATE INDEX %s%sON %s ", name ? name : "", name ? " " : "",
+					 fo_advise_table(index->relid));
 	if (index->am != BTREE_AM_OID)
 		appendStringInfo(&buf, "USING %s ", quote_identifier(get_am_name(index->am)));
 	for (int i = 0; i < index->nkeys; i++)

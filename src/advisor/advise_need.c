@@ -36,7 +36,7 @@
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
-#define FEW_VALUES		64		/* a column for constants of partial indexes */
+#define FEW_VALUES		16		/* a column for constants of partial indexes */
 #define FEW_COLUMNS		10		/* that an index may store for index-only scans */
 
 /* What is being looked at: only while a query is planned for its needs. */
@@ -129,10 +129,11 @@ add_null_term(NullTest *test, double selectivity)
 	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
 	FoAdviseKey key;
 
-	if (test->nulltesttype == IS_NULL && !test->argisrow && OidIsValid(opclass) &&
+	if (!test->argisrow && OidIsValid(opclass) &&
 		make_key((Node *) test->arg, BTREE_AM_OID, get_opclass_family(opclass),
 				 exprCollation((Node *) test->arg), &key))
-		add_term(&key, BTREE_AM_OID, FO_ADVISE_EQUAL, selectivity);
+		add_term(&key, BTREE_AM_OID, test->nulltesttype == IS_NULL ? FO_ADVISE_EQUAL : FO_ADVISE_RANGE,
+				 selectivity);
 }
 
 /* The pattern begins with something to search for. */
@@ -426,6 +427,27 @@ add_joins(void)
 	}
 }
 
+/* An order that descends throughout is an ascending one, read backwards. */
+static void
+turn_round(List *order)
+{
+	ListCell   *lc;
+
+	foreach(lc, order)
+	{
+		const FoAdviseKey *key = lfirst(lc);
+
+		if (!key->descending || !key->nulls_first)
+			return;
+	}
+	foreach(lc, order)
+	{
+		FoAdviseKey *key = lfirst(lc);
+
+		key->descending = key->nulls_first = false;
+	}
+}
+
 /* The part of an order that this table can deliver. */
 static void
 add_order(List *pathkeys)
@@ -453,6 +475,7 @@ add_order(List *pathkeys)
 		order = lappend(order, copy);
 		MemoryContextSwitchTo(old);
 	}
+	turn_round(order);
 	old = MemoryContextSwitchTo(look.advise->context);
 	if (order)
 		look.need->orders = lappend(look.need->orders, order);

@@ -20,8 +20,11 @@
 #include "utils/memutils.h"
 
 #define LEAST_SHARE		0.01	/* of a query's cost that a candidate must save */
-#define LEAST_GAIN		0.002	/* of the workload's cost */
+#define LEAST_GAIN_SHARE	0.002	/* of the workload's cost */
+#define LEAST_GAIN_COST	1.0		/* and so much besides: a page or so */
+#define LEAST_GAIN_MS	0.01
 #define LAYERS			6
+#define MOST_BYTES		1e15	/* where no budget is given */
 
 /* Cost units of adding a row to an index; measured by bench/advisor.sh write. */
 #define PRICE_BTREE		0.6
@@ -174,13 +177,34 @@ columns_of(const FoAdviseIndex *index)
 	return columns;
 }
 
+/* Does the query read the table? */
+static bool
+reads(const FoAdviseQuery *query, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->needs)
+	{
+		if (((FoAdviseNeed *) lfirst(lc))->relid == relid)
+			return true;
+	}
+	return false;
+}
+
 /* What the workload's writes cost with an index, more than without. */
 static void
 set_price(FoAdvise *advise, FoAdviseIndex *index)
 {
 	ListCell   *lc;
 
-	index->price = 0;
+	index->price = index->readers = 0;
+	foreach(lc, advise->queries)
+	{
+		const FoAdviseQuery *query = lfirst(lc);
+
+		if (reads(query, index->relid))
+			index->readers += query->weight;
+	}
 	foreach(lc, advise->writes)
 	{
 		FoAdviseWrites *writes = lfirst(lc);
@@ -221,7 +245,9 @@ fo_advise_total(FoAdvise *advise, const FoPickSet *set)
 static double
 cost_of_set(void *context, const FoPickSet *set)
 {
-	return fo_advise_total(context, set);
+	FoAdvise   *advise = context;
+
+	return advise->measured ? fo_advise_time(advise, set) : fo_advise_total(advise, set);
 }
 
 /* Is the time over? */
@@ -272,7 +298,7 @@ fo_advise_find(FoAdvise *advise)
 		set_price(advise, advise->indexes[i]);
 }
 
-/* Choose indexes by the planner's costs. */
+/* Choose indexes, by the planner's costs or by what was measured. */
 FoPickSet
 fo_advise_select(FoAdvise *advise)
 {
@@ -280,12 +306,15 @@ fo_advise_select(FoAdvise *advise)
 	FoPickSet	none = {{0}};
 	double		size[FO_PICK_MAX];
 
+	/* Once indexes were built, those that were not worth it are out. */
 	for (int i = 0; i < advise->nindexes; i++)
-		size[i] = advise->indexes[i]->bytes;
+		size[i] = advise->measured && !advise->indexes[i]->tried ? HUGE_VAL :
+			advise->indexes[i]->bytes;
 	pick.count = advise->nindexes;
 	pick.size = size;
-	pick.budget = advise->budget;
-	pick.least_gain = LEAST_GAIN;
+	pick.budget = Min(advise->budget, MOST_BYTES);
+	pick.least_share = LEAST_GAIN_SHARE;
+	pick.least_gain = advise->measured ? LEAST_GAIN_MS : LEAST_GAIN_COST;
 	pick.cost = cost_of_set;
 	pick.related = same_table;
 	pick.stop = is_late;

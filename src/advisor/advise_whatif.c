@@ -20,6 +20,7 @@
 #include "base/compat_query.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -306,7 +307,7 @@ fo_advise_guarded(FoAdvise *advise, void (*run) (void *), void *arg, const char 
 		error = CopyErrorData();
 		active = NULL;
 		fo_advise_needs_stop();
-		if (is_fatal(error->sqlerrcode))
+		if (is_fatal(error->sqlerrcode) && !(advise->run_ended && *advise->run_ended))
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
@@ -417,6 +418,15 @@ typedef struct Planning
 	FoAdvisePlan *plan;
 } Planning;
 
+/* A number that tells plans apart. */
+static uint64
+fingerprint_of(PlannedStmt *stmt)
+{
+	char	   *text = nodeToString(stmt);
+
+	return DatumGetUInt64(hash_any_extended((unsigned char *) text, (int) strlen(text), 0));
+}
+
 static void
 plan_it(void *arg)
 {
@@ -433,6 +443,8 @@ plan_it(void *arg)
 	planning->plan->used = users.used;
 	planning->plan->cost = stmt->planTree->total_cost;
 	planning->plan->ms = -1;
+	if (advise->measured)
+		planning->plan->fingerprint = fingerprint_of(stmt);
 }
 
 /* A plan made before that is the one for the given candidates. */

@@ -129,7 +129,7 @@ reads_table(Node *node, void *context)
 	return expression_tree_walker(node, reads_table, context);
 }
 
-/* Remove row locks, which would make a measurement write. */
+/* Remove row locks: they write, and change nothing about finding the rows. */
 static bool
 remove_row_locks(Node *node, void *context)
 {
@@ -189,6 +189,7 @@ analyse_it(void *arg)
 	if (tree == NULL || !reads_table((Node *) tree, NULL))
 		return;
 	tree = fo_advise_bind(tree, &query->guessed);
+	(void) remove_row_locks((Node *) tree, NULL);
 	query->query = tree;
 	query->runnable = tree->commandType == CMD_SELECT && !tree->hasModifyingCTE &&
 		!contain_volatile_functions((Node *) tree) && !fo_advise_has_parameter((Node *) tree);

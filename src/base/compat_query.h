@@ -75,6 +75,13 @@ fo_plain_groups(Query *query)
 #define fo_check_permissions(plan) ((void) ExecCheckRTPerms((plan)->rtable, true))
 #endif
 
+/* Run a query that was started, for so many rows at most. */
+#if PG_VERSION_NUM >= 180000
+#define fo_executor_run(desc, rows) ExecutorRun(desc, ForwardScanDirection, rows)
+#else
+#define fo_executor_run(desc, rows) ExecutorRun(desc, ForwardScanDirection, rows, true)
+#endif
+
 /* Make a column reference one to another relation of the query, as in a catalog. */
 static inline void
 fo_plain_var(Var *var, int varno)

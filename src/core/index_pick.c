@@ -19,6 +19,8 @@
 
 #include "core/index_pick.h"
 
+#define WORTH_SHRINKING	0.8		/* of the size */
+
 /* One attempt at choosing. */
 typedef struct Attempt
 {
@@ -28,6 +30,7 @@ typedef struct Attempt
 	double		free;			/* of the budget */
 	bool		by_size;		/* gains count by size */
 	double		gain[FO_PICK_MAX];	/* at most, or unknown: HUGE_VAL */
+	double		alone[FO_PICK_MAX]; /* the gain with nothing else */
 } Attempt;
 
 /* The sizes of a set's things. */
@@ -109,7 +112,7 @@ take(Attempt *attempt, int i)
 static double
 threshold(const Attempt *attempt)
 {
-	return attempt->cost * attempt->pick->least_gain;
+	return attempt->cost * attempt->pick->least_share + attempt->pick->least_gain;
 }
 
 /* Take things as long as one saves enough. */
@@ -125,6 +128,8 @@ greedy(Attempt *attempt)
 		if (!fresh[i])
 		{
 			attempt->gain[i] = gain_of(attempt, i);
+			if (attempt->alone[i] == HUGE_VAL)
+				attempt->alone[i] = attempt->gain[i];
 			fresh[i] = true;
 		}
 		else if (attempt->gain[i] > threshold(attempt))
@@ -161,11 +166,25 @@ leave_out(Attempt *attempt)
 	return any;
 }
 
-/* Exchange a thing of the set for the best related one that fits. */
+/* What the set costs more without a thing. */
+static double
+loss_of(const Attempt *attempt, int i)
+{
+	FoPickSet	without = attempt->set;
+
+	fo_pick_remove(&without, i);
+	return attempt->pick->cost(attempt->pick->context, &without) - attempt->cost;
+}
+
+/*
+ * Exchange a thing of the set for the best related one that fits.  What one
+ * saves alone is taken as the most that it saves in company.
+ */
 static bool
 exchange_one(Attempt *attempt, int old)
 {
 	const FoPick *pick = attempt->pick;
+	double		loss = loss_of(attempt, old);
 	double		best_cost = attempt->cost - threshold(attempt);
 	FoPickSet	best;
 	bool		found = false;
@@ -175,7 +194,8 @@ exchange_one(Attempt *attempt, int old)
 		FoPickSet	other = attempt->set;
 		double		cost;
 
-		if (fo_pick_has(&other, i) || pick->size[i] > attempt->free + pick->size[old] ||
+		if (fo_pick_has(&other, i) || attempt->alone[i] <= loss ||
+			pick->size[i] > attempt->free + pick->size[old] ||
 			!pick->related(pick->context, old, i))
 			continue;
 		fo_pick_remove(&other, old);
@@ -208,6 +228,48 @@ exchange(Attempt *attempt)
 	return any;
 }
 
+/*
+ * Exchange things for the smallest related ones that are hardly worse: what
+ * they leave free is worth more than the last bit of gain.
+ */
+static void
+shrink(Attempt *attempt)
+{
+	const FoPick *pick = attempt->pick;
+	FoPickSet	before = attempt->set;
+
+	for (int old = 0; old < pick->count; old++)
+	{
+		FoPickSet	best = attempt->set;
+		double		best_cost = attempt->cost;
+		double		smallest = pick->size[old] * WORTH_SHRINKING;
+		double		loss;
+
+		if (!fo_pick_has(&before, old) || !fo_pick_has(&attempt->set, old))
+			continue;
+		loss = loss_of(attempt, old);
+		for (int i = 0; i < pick->count && !pick->stop(pick->context); i++)
+		{
+			FoPickSet	other = attempt->set;
+			double		cost;
+
+			if (fo_pick_has(&other, i) || pick->size[i] > smallest ||
+				attempt->alone[i] < loss - threshold(attempt) ||
+				!pick->related(pick->context, old, i))
+				continue;
+			fo_pick_remove(&other, old);
+			fo_pick_add(&other, i);
+			cost = pick->cost(pick->context, &other);
+			if (cost - attempt->cost > threshold(attempt))
+				continue;
+			best = other;
+			best_cost = cost;
+			smallest = pick->size[i];
+		}
+		move_to(attempt, &best, best_cost);
+	}
+}
+
 /* Nothing is known of gains. */
 static void
 forget_gains(Attempt *attempt)
@@ -229,6 +291,7 @@ try_to_pick(Attempt *attempt)
 		greedy(attempt);
 		(void) leave_out(attempt);
 	}
+	shrink(attempt);
 }
 
 /*
@@ -241,6 +304,8 @@ fo_pick(const FoPick *pick, const FoPickSet *start)
 	Attempt		second;
 
 	first.pick = pick;
+	for (int i = 0; i < pick->count; i++)
+		first.alone[i] = HUGE_VAL;
 	move_to(&first, start, pick->cost(pick->context, start));
 	second = first;
 	first.by_size = true;

@@ -63,7 +63,8 @@ typedef struct FoPick
 	int			count;			/* at most FO_PICK_MAX */
 	const double *size;			/* of each thing, above 0 */
 	double		budget;			/* the chosen things' sizes add up to no more */
-	double		least_gain;		/* share of the cost that a thing must save */
+	double		least_share;	/* of the cost that a thing must save, */
+	double		least_gain;		/* and what it must save besides */
 	/* What everything costs with a set; an impossible set is HUGE_VAL. */
 	double		(*cost) (void *context, const FoPickSet *set);
 	/* May taking b for a be an improvement? */

@@ -54,7 +54,7 @@ fo_index_size_btree(const FoIndexContent *content)
 
 		bytes = content->tuples / merged * (entry + align8(merged * ROW_ADDRESS));
 	}
-	return with_upper_levels(fmax(1, ceil(bytes / (PAGE_ROOM * 0.9))), entry);
+	return with_upper_levels(fmax(1, ceil(bytes / (PAGE_ROOM * 0.89))), entry);
 }
 
 /*

@@ -419,8 +419,8 @@ is_last(const Change *change, int number)
  * transaction has read may have been committed asynchronously.  With an id, flushing
  * its own commit record does the same, later.
  */
-static void
-flush_what_was_read(void)
+void
+fo_change_flush_read(void)
 {
 	XLogRecPtr	end = GetXLogInsertRecPtr();
 
@@ -485,7 +485,7 @@ prepare_commit(void)
 			PopActiveSnapshot();
 		}
 		if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
-			flush_what_was_read();
+			fo_change_flush_read();
 		fo_redis_fence(redis_changes, nredis);
 	}
 	MemoryContextSwitchTo(old);

@@ -25,7 +25,7 @@
 #include "access/xlog.h"
 #include "cache/cache_redis.h"
 #include "cache/cache_redis_conn.h"
-#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 #define LEASE_MS	5000
@@ -130,8 +130,8 @@ fo_redis_fill(FoCacheKey **keys, FoCacheItem **items, int n, FoRedisGuard guard,
 	Fill	   *fills;
 
 	if (n == 0 || fo_cache_redis_shared || RecoveryInProgress() || IsInParallelMode() ||
-		!fo_redis_configured())
-		return;
+		!fo_redis_configured() || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return;					/* the last may hold what is no UTF-8, an error */
 	work = AllocSetContextCreate(CurrentMemoryContext, "filteropt redis fills",
 								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(work);

@@ -206,6 +206,7 @@ for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
 	{
 		my $read = $levels =~ /L3/ ? q{SELECT cache_get('r', 'k%d')}
 		  : q{SELECT cache_fill('r', 'k%d', 'SELECT v FROM base WHERE k = $1', %1$d)};
+		my $reading = "BEGIN READ ONLY; $read; COMMIT";
 		my $lacking = sub {
 			$k = fresh_key();
 			sql("SELECT cache_delete('r', 'k$k')") if $levels !~ /L3/;
@@ -214,7 +215,7 @@ for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
 		my $in_redis = sub { return scalar grep { $redis->cli('GET', $_) =~ /^FOC1V/ }
 			  grep { /:k$k$/ } split /\n/, $redis->cli('KEYS', '*'); };
 		$lacking->();
-		sql('BEGIN READ ONLY; ' . sprintf($read, $k) . '; COMMIT');
+		sql(sprintf $reading, $k);
 		is($in_redis->(), 1, "$levels: a read-only reader fills Redis");
 		is_right($k, 'filled by a reader');
 		for my $case (['before', 'SET \S*:k%d FOC1L'], ['after', 'SET \S*:k%d FOC1L'],
@@ -223,8 +224,8 @@ for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
 			my ($how, $pattern) = @$case;
 			my $name = "a reader's fill, $how " . $pattern =~ s/ .*//r;
 			$lacking->();
-			if ($how eq 'late') { $proxy->rule($how, '^' . sprintf $pattern, $k); sql('BEGIN READ ONLY; ' . sprintf($read, $k) . '; COMMIT'); }
-			else { held($one, $how, '^' . sprintf($pattern, $k), sprintf $read, $k); }
+			if ($how eq 'late') { $proxy->rule($how, '^' . sprintf $pattern, $k); sql(sprintf $reading, $k); }
+			else { held($one, $how, '^' . sprintf($pattern, $k), sprintf $reading, $k); }
 			sql(sprintf $change, $k);
 			$proxy->release;
 			$one->query_safe('SELECT 1');

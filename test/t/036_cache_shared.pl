@@ -40,7 +40,11 @@ sub worker
 	return sql($n, q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'filteropt cache' AND datname = 'postgres'});
 }
 
-# What level 3 of the first server has of some keys.
+# Each step has keys of its own.
+my $step = 0;
+my $change;
+
+# What level 3 of the first server has of the step's keys.
 sub rows
 {
 	return sql($one, qq{SELECT coalesce(string_agg(key, ' ' ORDER BY key COLLATE "C"), '') FROM cache_entry
@@ -48,9 +52,6 @@ sub rows
 }
 
 # Give the first server rows of its own under names that no step before has used.
-my $step = 0;
-my $change;
-
 sub prepare
 {
 	$step++;

@@ -23,7 +23,8 @@
 
 #define CANDIDATES	"100"		/* nearest ones that are looked at */
 
-static const FoCacheSeed band_seed = {UINT64CONST(0x6e65617262616e64), UINT64CONST(0x66696c7465726f70)};
+static const FoCacheSeed band_seed = {UINT64CONST(0x6e65617262616e64),
+UINT64CONST(0x66696c7465726f70)};
 
 /* A column of bytes. */
 static Datum
@@ -73,8 +74,8 @@ fo_classification_note(PG_FUNCTION_ARGS)
 	values[2] = bytes_datum(key.scope, sizeof(key.scope));
 	values[3] = Int64GetDatum((int64) key.simhash);
 	values[4] = band_array(&key, 0);
-	fo_store_run(&plan, "INSERT INTO filteropt.classification_near (digest, key, scope, simhash, bands)"
-				 " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING",
+	fo_store_run(&plan, "INSERT INTO filteropt.classification_near"
+				 " (digest, key, scope, simhash, bands) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING",
 				 5, types, values, NULL);
 	PG_RETURN_VOID();
 }

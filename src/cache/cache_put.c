@@ -403,7 +403,7 @@ fo_cache_expire(PG_FUNCTION_ARGS)
 {
 	static Sweep entries = {"filteropt.cache_entry", "e.stale_until < now() OR NOT EXISTS ("
 		" SELECT FROM filteropt.cache_resource r WHERE r.id = e.resource AND r.version = e.version)",
-	0};
+		0};
 	static Sweep texts = {"filteropt.classification_near", "NOT EXISTS ("
 		" SELECT FROM filteropt.cache_entry c WHERE c.digest = e.digest)", 0};
 	int32		pages = PG_GETARG_INT32(0);

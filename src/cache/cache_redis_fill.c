@@ -131,7 +131,8 @@ fo_redis_fill(FoCacheKey **keys, FoCacheItem **items, int n, FoRedisGuard guard,
 
 	if (n == 0 || fo_cache_redis_shared || RecoveryInProgress() || IsInParallelMode() ||
 		!fo_redis_configured() || GetDatabaseEncoding() == PG_SQL_ASCII)
-		return;					/* the last may hold what is no UTF-8, an error */
+		return;					/* the last may hold what is no UTF-8, an
+								 * error */
 	work = AllocSetContextCreate(CurrentMemoryContext, "filteropt redis fills",
 								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(work);

@@ -79,8 +79,8 @@ main(void)
 	char		long_text[100000];
 
 	ok(hash(post) == hash(post), "equal texts have equal hashes");
-	ok(distance(hash(post), hash("the quick brown fox jumps over the lazy dog and runs into the dark "
-								 "forests")) <= 7, "a letter more: within 7 bits");
+	ok(distance(hash(post), hash("the quick brown fox jumps over the lazy dog and runs into the "
+								 "dark forests")) <= 7, "a letter more: within 7 bits");
 	ok(distance(hash(post), hash("completely different words about a recipe for apple cake with "
 								 "cinnamon and cream")) > 15, "another text is far");
 	ok(hash("") == 0, "no text has no bits");
@@ -90,7 +90,7 @@ main(void)
 	   "many votes do not overflow");
 	for (int bits = 0; bits <= FO_SIMHASH_MAX_BITS; bits++)
 		ok(finds_all(bits), "everything within the distance is found");
-	ok(!meets(0, UINT64_C(0x8001800180018001), FO_SIMHASH_MAX_BITS), "two bits in each band are not");
+	ok(!meets(0, UINT64_C(0x8001800180018001), FO_SIMHASH_MAX_BITS), "two bits in each are not");
 	printf("1..%d\n", tests);
 	return failures != 0;
 }

@@ -75,7 +75,8 @@ fo_classification_note(PG_FUNCTION_ARGS)
 	values[3] = Int64GetDatum((int64) key.simhash);
 	values[4] = band_array(&key, 0);
 	fo_store_run(&plan, "INSERT INTO filteropt.classification_near"
-				 " (digest, key, scope, simhash, bands) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING",
+				 " (digest, key, scope, simhash, bands) VALUES ($1, $2, $3, $4, $5)"
+				 " ON CONFLICT (digest) DO NOTHING",
 				 5, types, values, NULL);
 	PG_RETURN_VOID();
 }

@@ -228,7 +228,8 @@ fo_store_as_owner(Oid *saved_user, int *saved_context)
 
 /* Run a saved plan as the owner; prepares it first if need be. */
 uint64
-fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values,
+			 const char *nulls)
 {
 	Oid			user;
 	int			context;

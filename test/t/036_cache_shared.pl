@@ -44,6 +44,9 @@ sub worker
 my $step = 0;
 my $change;
 
+# A server that starts begins to listen when someone uses its cache.
+sub start { my ($n) = @_; $n->start; sql($n, q{SELECT cache_get('all', 'none')}); return; }
+
 # What level 3 of the first server has of the step's keys.
 sub rows
 {
@@ -166,7 +169,7 @@ $session->quit;
 prepare();
 deaf(sub { sql($two, $change); $redis->kill9; $two->stop('immediate'); $redis->start; });
 settle($one);
-$two->start;
+start($two);
 only_kept('the other server crashed too');
 
 # This server crashes as well; it remembers how far it had heard.
@@ -180,14 +183,14 @@ $redis->kill9;
 kill 'CONT', $pid;
 $one->stop('immediate');
 $redis->start;
-$one->start;
+start($one);
 only_kept('this server crashed too');
 
 # Deaf for too long: everything is in doubt.
 prepare();
 $one->stop;
 $one->append_conf('postgresql.conf', 'filteropt.cache_redis_shared = off');
-$one->start;
+start($one);
 sql($one, q{UPDATE cache_redis_heard SET at = at - interval '6 minutes'});
 $one->append_conf('postgresql.conf', 'filteropt.cache_redis_shared = on');
 $one->reload;

@@ -155,6 +155,19 @@ COMMENT ON COLUMN filteropt.cache_entry.value IS 'NULL: known not to exist';
 COMMENT ON INDEX filteropt.cache_entry_tags IS 'finds the values of a tag';
 COMMENT ON INDEX filteropt.cache_entry_pkey IS 'finds a value by the digest of its key';
 
+-- TRUNCATE tells no keys: a new version of every resource makes all levels forget.
+CREATE FUNCTION filteropt.cache_entry_truncated() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM filteropt.cache_clear(r.name) FROM filteropt.cache_resource r;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION filteropt.cache_entry_truncated() IS
+	'trigger of cache_entry: TRUNCATE clears the cache in all levels';
+REVOKE ALL ON FUNCTION filteropt.cache_entry_truncated() FROM PUBLIC;
+CREATE TRIGGER cache_entry_truncated AFTER TRUNCATE ON filteropt.cache_entry
+	FOR EACH STATEMENT EXECUTE FUNCTION filteropt.cache_entry_truncated();
+
 CREATE TABLE filteropt.cache_redis_missed
 (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -501,11 +514,45 @@ CREATE FUNCTION filteropt.classification_get(body text, model text, prompt text 
 COMMENT ON FUNCTION filteropt.classification_get(text, text, text, jsonb) IS
 	'the verdict that a model gave on a text like this, or NULL; counts what that saves';
 
+CREATE TABLE filteropt.classification_near
+(
+	digest bytea PRIMARY KEY,
+	key text NOT NULL,
+	scope bytea NOT NULL,
+	simhash bigint NOT NULL,
+	bands bigint[] NOT NULL
+);
+CREATE INDEX classification_near_bands ON filteropt.classification_near USING gin (bands);
+REVOKE ALL ON filteropt.classification_near FROM PUBLIC;
+COMMENT ON TABLE filteropt.classification_near IS
+	'texts that near ones may find: their keys, by the bands of their SimHash';
+COMMENT ON COLUMN filteropt.classification_near.digest IS 'of their row in cache_entry';
+COMMENT ON COLUMN filteropt.classification_near.scope IS 'digest of model, prompt and parameters';
+COMMENT ON COLUMN filteropt.classification_near.bands IS 'hashes of scope, number and bits of each band';
+COMMENT ON INDEX filteropt.classification_near_pkey IS 'a text is noted once';
+COMMENT ON INDEX filteropt.classification_near_bands IS 'finds near texts';
+
+CREATE FUNCTION filteropt.classification_note(body text, model text, prompt text DEFAULT '',
+		params jsonb DEFAULT NULL) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'fo_classification_note';
+COMMENT ON FUNCTION filteropt.classification_note(text, text, text, jsonb) IS
+	'let near texts find the verdict on this one; classification_put calls it with near => true';
+
+CREATE FUNCTION filteropt.classification_get(body text, model text, similar integer,
+		prompt text DEFAULT '', params jsonb DEFAULT NULL,
+		OUT verdict jsonb, OUT distance integer, OUT key text)
+	LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'fo_classification_similar';
+COMMENT ON FUNCTION filteropt.classification_get(text, text, integer, text, jsonb) IS
+	'the verdict on the same text (distance 0), or else on the nearest one put with near => true whose SimHash differs in at most so many of 64 bits (0 to 7), with that text''s key; near texts often deserve another verdict, so look at the distance';
+
 CREATE FUNCTION filteropt.classification_put(body text, model text, verdict jsonb,
 		cost numeric DEFAULT NULL, elapsed interval DEFAULT NULL, prompt text DEFAULT '',
 		params jsonb DEFAULT NULL, version text DEFAULT NULL, author text DEFAULT NULL,
-		token bigint DEFAULT NULL, ttl interval DEFAULT NULL) RETURNS boolean
+		token bigint DEFAULT NULL, ttl interval DEFAULT NULL, near boolean DEFAULT false) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT filteropt.classification_note(body, model, prompt, params) WHERE near;
 	SELECT filteropt.cache_put('classification', filteropt.classification_key(body, model, prompt, params),
 		jsonb_strip_nulls(jsonb_build_object('cost', cost, 'ms', extract(epoch FROM elapsed) * 1000,
 			'model', model, 'version', version, 'at', now()))
@@ -515,8 +562,8 @@ CREATE FUNCTION filteropt.classification_put(body text, model text, verdict json
 		array_remove(ARRAY['model:' || model, 'model:' || model || ' ' || version, 'author:' || author], NULL),
 		token)
 $$;
-COMMENT ON FUNCTION filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval) IS
-	'keep a verdict with its provenance: what it cost (any unit), how long it took, model version, author of the post. A NULL verdict says that the model gave none, for the resource''s negative_ttl';
+COMMENT ON FUNCTION filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval, boolean) IS
+	'keep a verdict with its provenance: what it cost (any unit), how long it took, model version, author of the post. near => true lets classification_get with similar find it for other texts. A NULL verdict says that the model gave none, for the resource''s negative_ttl';
 
 CREATE FUNCTION filteropt.classification_claim(body text, model text, prompt text DEFAULT '',
 		params jsonb DEFAULT NULL, wait interval DEFAULT '5 seconds', lease interval DEFAULT '30 seconds',
@@ -564,7 +611,8 @@ REVOKE ALL ON FUNCTION
 	filteropt.cached_query(text, text, "any"), filteropt.cached_query(text, text),
 	filteropt.cache_watch(regclass, text, text[]), filteropt.cache_unwatch(regclass, text),
 	filteropt.cache_stat_reset(), filteropt.cache_watch_changed(),
-	filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval),
+	filteropt.classification_note(text, text, text, jsonb),
+	filteropt.classification_put(text, text, jsonb, numeric, interval, text, jsonb, text, text, bigint, interval, boolean),
 	filteropt.classification_claim(text, text, text, jsonb, interval, interval),
 	filteropt.classification_purge(text, text), filteropt.classification_purge_author(text)
 	FROM PUBLIC;

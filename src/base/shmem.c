@@ -6,7 +6,8 @@
  * the first backend that wants it makes a dynamic segment, pins it and leaves its
  * handle in a few bytes of main shared memory, of which the server keeps some spare
  * for such late comers (pg_prewarm does the same).  If either cannot be had, the
- * region is FO_SHMEM_NONE for that backend and the feature does without.
+ * region is FO_SHMEM_NONE, from then on for all backends, and the feature does without.
+ * A backend that cannot map what others have is told so by `apart`.
  *
  * Locks: AddinShmemInitLock guards making a region; its contents are the feature's.
  */
@@ -27,8 +28,10 @@
 typedef struct Stub
 {
 	dsm_handle	handle;			/* DSM_HANDLE_INVALID until made */
-	int			tranche;
+	int			tranche;		/* GIVEN_UP: it could not be made */
 } Stub;
+
+#define GIVEN_UP	(-1)
 
 static FoShmemRegion *regions[MAX_REGIONS];
 static int	nregions = 0;
@@ -122,10 +125,11 @@ make_segment(FoShmemRegion *region, Stub *stub)
 	if (segment == NULL)
 		return NULL;
 	region->base = (void *) CACHELINEALIGN(dsm_segment_address(segment));
-	stub->tranche = region->tranche = LWLockNewTrancheId();
+	region->tranche = LWLockNewTrancheId();
 	memset(region->base, 0, size - PG_CACHE_LINE_SIZE);
 	region->init(region->base, size - PG_CACHE_LINE_SIZE);
 	dsm_pin_segment(segment);
+	stub->tranche = region->tranche;
 	stub->handle = dsm_segment_handle(segment);
 	return segment;
 }
@@ -136,19 +140,27 @@ attach_segment(FoShmemRegion *region)
 {
 	Stub	   *stub;
 	bool		found;
-	dsm_segment *segment;
+	dsm_segment *segment = NULL;
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	stub = ShmemInitStruct(region->name, sizeof(Stub), &found);
 	if (!found)
 		*stub = (Stub) {FO_DSM_HANDLE_INVALID, 0};
-	if (stub->handle == FO_DSM_HANDLE_INVALID)
-		segment = make_segment(region, stub);
-	else
+	if (stub->handle == FO_DSM_HANDLE_INVALID && stub->tranche != GIVEN_UP)
 	{
+		/* unless this succeeds, nobody is to try again */
+		stub->tranche = GIVEN_UP;
+		segment = make_segment(region, stub);
+	}
+	else if (stub->handle != FO_DSM_HANDLE_INVALID)
+	{
+		region->apart = true;
 		segment = dsm_attach(stub->handle);
 		if (segment != NULL)
+		{
 			region->base = (void *) CACHELINEALIGN(dsm_segment_address(segment));
+			region->apart = false;
+		}
 	}
 	if (segment != NULL)
 	{

@@ -27,6 +27,8 @@ typedef struct FoShmemRegion
 	FoShmemPlace place;
 	int			tranche;
 	bool		failed;			/* not to be tried again in this backend */
+	bool		apart;			/* others have it, this backend could not map
+								 * it */
 } FoShmemRegion;
 
 extern void fo_shmem_register(FoShmemRegion *region);

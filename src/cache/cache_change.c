@@ -265,15 +265,17 @@ put_fill(FoCacheKey *key, FoCacheItem *item, uint64 token)
 
 /*
  * Put a value for a key, whose fence is marked.  With a token, which a claim returned,
-	it counts as a fill: false, and
- * nothing is changed, if the key was changed since the token.
+ * it counts as a fill: false, and nothing is changed, if the key was changed since the
+ * token, or if without shared memory nobody can know.
  */
 bool
 fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 {
-	bool		fill = token != 0 && key->cell != NULL;
+	bool		fill = token != 0;
 	Change	   *change;
 
+	if (fill && key->cell == NULL)
+		return false;
 	if (fill && fill_is_raced(key, token))
 		return false;
 	if (key->resource->uses[FO_LEVEL_3])
@@ -345,6 +347,7 @@ fo_change_config(int32 resource_id)
 {
 	FoCacheShared *shared = fo_cache_shared();
 
+	fo_cache_require_company();
 	if (shared != NULL)
 		fo_fence_mark(&shared->slot[fo_cache_slot(resource_id)].config);
 }
@@ -419,8 +422,8 @@ is_last(const Change *change, int number)
  * transaction has read may have been committed asynchronously.  With an id, flushing
  * its own commit record does the same, later.
  */
-static void
-flush_what_was_read(void)
+void
+fo_change_flush_read(void)
 {
 	XLogRecPtr	end = GetXLogInsertRecPtr();
 
@@ -485,7 +488,7 @@ prepare_commit(void)
 			PopActiveSnapshot();
 		}
 		if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
-			flush_what_was_read();
+			fo_change_flush_read();
 		fo_redis_fence(redis_changes, nredis);
 	}
 	MemoryContextSwitchTo(old);

@@ -219,7 +219,10 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 		if (found && !item->stale)
 			return FO_CLAIM_HIT;
 		if (shared == NULL)
+		{
+			*token = 1;			/* nobody would know of a race: put nothing */
 			return FO_CLAIM_CLAIMED;
+		}
 		if (try_claim(shared, key, lease_us, token, &claim, &lease_end))
 		{
 			/* someone may have fulfilled it since we looked */

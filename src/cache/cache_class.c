@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "cache/cache_class.h"
-#include "cache/cache_internal.h"
+#include "core/cache_simhash.h"
 #include "core/cache_text.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -51,9 +51,13 @@ normal_text(text *body, size_t *len)
 	return normal;
 }
 
-/* Write the key of a text for a model: "c1:" and 64 hexadecimal digits. */
+/*
+ * Make the key of a text for a model, "c1:" and 64 hexadecimal digits, and if wanted what
+ * near texts are found by.  Prompt and params may be NULL.
+ */
 void
-fo_classification_make_key(char *to, text *body, text *model, text *prompt, Jsonb *params)
+fo_class_make_key(FoClassKey *to, text *body, text *model, text *prompt, Jsonb *params,
+				  bool near)
 {
 	Parts		parts = {.n = 0};
 	uint8		digest[32];
@@ -62,20 +66,41 @@ fo_classification_make_key(char *to, text *body, text *model, text *prompt, Json
 
 	add_part(&parts, KEY_VERSION, strlen(KEY_VERSION));
 	add_part(&parts, VARDATA_ANY(model), VARSIZE_ANY_EXHDR(model));
-	add_part(&parts, VARDATA_ANY(prompt), VARSIZE_ANY_EXHDR(prompt));
-	if (params != NULL)
+	if (prompt == NULL)
+		add_part(&parts, "", 0);
+	else
+		add_part(&parts, VARDATA_ANY(prompt), VARSIZE_ANY_EXHDR(prompt));
+	if (params == NULL)
+		add_part(&parts, "", 0);
+	else
 	{
 		char	   *canonical = JsonbToCString(NULL, &params->root, VARSIZE(params));
 
 		add_part(&parts, canonical, strlen(canonical));
 	}
-	else
-		add_part(&parts, "", 0);
+	if (near)
+	{
+		fo_sha256(to->scope, parts.n, parts.part, parts.len);
+		to->simhash = fo_simhash(normal, len);
+	}
 	add_part(&parts, normal, len);
 	fo_sha256(digest, parts.n, parts.part, parts.len);
-	memcpy(to, "c1:", 3);
-	hex_encode((char *) digest, sizeof(digest), to + 3);
+	memcpy(to->bytes, "c1:", 3);
+	hex_encode((char *) digest, sizeof(digest), to->bytes + 3);
 	pfree(normal);
+}
+
+/*
+ * The same from the arguments of a function: body, model, then prompt and params from
+ * prompt_arg on.
+ */
+void
+fo_class_key(FoClassKey *to, FunctionCallInfo fcinfo, int prompt_arg, bool near)
+{
+	fo_class_make_key(to, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+					  PG_ARGISNULL(prompt_arg) ? NULL : PG_GETARG_TEXT_PP(prompt_arg),
+					  PG_ARGISNULL(prompt_arg + 1) ? NULL : PG_GETARG_JSONB_P(prompt_arg + 1),
+					  near);
 }
 
 PG_FUNCTION_INFO_V1(fo_classification_key);
@@ -84,14 +109,12 @@ PG_FUNCTION_INFO_V1(fo_classification_key);
 Datum
 fo_classification_key(PG_FUNCTION_ARGS)
 {
-	char		key[FO_CLASSIFICATION_KEY_BYTES];
+	FoClassKey	key;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	fo_classification_make_key(key, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
-							   PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
-							   PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, FO_CLASSIFICATION_KEY_BYTES));
+	fo_class_key(&key, fcinfo, 2, false);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(key.bytes, FO_CLASS_KEY_BYTES));
 }
 
 PG_FUNCTION_INFO_V1(fo_classification_normal);
@@ -123,7 +146,7 @@ number_field(Jsonb *object, const char *name)
 
 /* Count what a hit has saved: millionths of the cost's unit, and milliseconds. */
 void
-fo_classification_count_savings(FoCacheResource *resource, Jsonb *object)
+fo_class_count_savings(FoCacheResource *resource, Jsonb *object)
 {
 	double		cost = number_field(object, "cost") * 1e6;
 	double		ms = number_field(object, "ms");
@@ -134,34 +157,50 @@ fo_classification_count_savings(FoCacheResource *resource, Jsonb *object)
 		fo_cache_count_slow(resource->slot, FO_COUNT_SAVED_MS, (uint64) ms);
 }
 
+/* The resource of verdicts, or an error. */
+FoCacheResource *
+fo_class_resource(void)
+{
+	static const char name[] = "classification";
+	FoCacheResource *resource = fo_resource_find(name, strlen(name));
+
+	return resource != NULL ? resource : fo_resource_get(cstring_to_text(name));
+}
+
+/* The verdict that is kept under a key, NULL if there is none; counts what it saves. */
+Jsonb *
+fo_class_verdict(const char *bytes)
+{
+	FoCacheResource *resource = fo_class_resource();
+	FoCacheKey	key;
+	FoCacheItem item;
+	JsonbValue	buffer;
+	JsonbValue *verdict;
+
+	fo_key_make(&key, resource, bytes, FO_CLASS_KEY_BYTES);
+	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
+		!JB_ROOT_IS_OBJECT(item.value))
+		return NULL;
+	fo_class_count_savings(resource, item.value);
+	verdict = getKeyJsonValueFromContainer(&item.value->root, "verdict", 7, &buffer);
+	return verdict == NULL || verdict->type == jbvNull ? NULL : JsonbValueToJsonb(verdict);
+}
+
 PG_FUNCTION_INFO_V1(fo_classification_get);
 
 /* classification_get(body, model, prompt, params) returns jsonb: the verdict */
 Datum
 fo_classification_get(PG_FUNCTION_ARGS)
 {
-	static const char name[] = "classification";
-	char		bytes[FO_CLASSIFICATION_KEY_BYTES];
-	FoCacheResource *resource = fo_resource_find(name, strlen(name));
-	FoCacheKey	key;
-	FoCacheItem item;
-	JsonbValue	buffer;
-	JsonbValue *verdict;
+	FoClassKey	key;
+	Jsonb	   *verdict;
 
-	if (resource == NULL)
-		resource = fo_resource_get(cstring_to_text(name));
+	(void) fo_class_resource();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	fo_classification_make_key(bytes, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
-							   PG_ARGISNULL(2) ? cstring_to_text("") : PG_GETARG_TEXT_PP(2),
-							   PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3));
-	fo_key_make(&key, resource, bytes, FO_CLASSIFICATION_KEY_BYTES);
-	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
-		!JB_ROOT_IS_OBJECT(item.value))
+	fo_class_key(&key, fcinfo, 2, false);
+	verdict = fo_class_verdict(key.bytes);
+	if (verdict == NULL)
 		PG_RETURN_NULL();
-	fo_classification_count_savings(resource, item.value);
-	verdict = getKeyJsonValueFromContainer(&item.value->root, "verdict", 7, &buffer);
-	if (verdict == NULL || verdict->type == jbvNull)
-		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(verdict));
+	PG_RETURN_JSONB_P(verdict);
 }

@@ -45,11 +45,34 @@ compute(text *query, FoQueryArgs *args, bool read_only)
 	return value;
 }
 
+/*
+ * Compute a value where no table can be written.  Shared memory and Redis can hold it
+ * nevertheless, for a resource that lives there alone.
+ */
+static Jsonb *
+compute_read_only(FoCacheKey *key, text *query, FoQueryArgs *args)
+{
+	FoCacheItem item = {.level = FO_LEVEL_NONE};
+	FoToken		token = fo_cache_token(key);
+
+	if (IsolationUsesXactSnapshot() || IsInParallelMode())
+		item.value = compute(query, args, true);
+	else
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		item.value = compute(query, args, true);
+		fo_cache_keep(key, &item, &token);
+		PopActiveSnapshot();
+	}
+	return item.value;
+}
+
 PG_FUNCTION_INFO_V1(fo_cache_fill);
 
 /*
  * cache_fill(resource, key, query, args) returns jsonb.  The query runs with the
- * caller's rights.  Where nothing can be written the value is computed and not kept.
+ * caller's rights.  Where no table can be written the value is computed, and kept in
+ * shared memory and Redis at most.
  */
 Datum
 fo_cache_fill(PG_FUNCTION_ARGS)
@@ -68,7 +91,7 @@ fo_cache_fill(PG_FUNCTION_ARGS)
 	if (XactReadOnly || RecoveryInProgress() || IsInParallelMode())
 	{
 		if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item))
-			item.value = compute(query, &args, true);
+			item.value = compute_read_only(&key, query, &args);
 		if (item.value == NULL)
 			PG_RETURN_NULL();
 		PG_RETURN_JSONB_P(item.value);

@@ -149,6 +149,8 @@ extern bool fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem 
 								FoToken *token);
 extern void fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item,
 								const FoToken *token);
+extern FoToken fo_cache_token(const FoCacheKey *key);
+extern void fo_cache_keep(FoCacheKey *key, FoCacheItem *item, const FoToken *token);
 extern bool fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags);
 extern bool fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot);
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);
@@ -166,6 +168,7 @@ extern void fo_change_delete(FoCacheKey *key);
 extern void fo_change_clear(FoCacheResource *resource);
 extern void fo_change_config(int32 resource_id);
 extern void fo_change_require_writable(const char *what);
+extern void fo_change_flush_read(void);
 
 /* cache_put.c */
 extern bool fo_cache_put(FoCacheResource *resource, const char *key, uint32 len, Jsonb *value,

@@ -88,7 +88,10 @@ fo_key_make_marked(FoCacheKey *key, FoCacheResource *resource, const char *bytes
 		else
 			fo_key_make(key, resource, bytes, len);
 		if (key->cell == NULL)
+		{
+			fo_cache_require_company();
 			return;
+		}
 		fo_fence_mark(key->cell);
 		resource = fo_resource_find(name, strlen(name));
 		if (resource == NULL)

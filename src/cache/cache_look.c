@@ -49,8 +49,8 @@ fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags)
 }
 
 /* Read the fences of a key. */
-static FoToken
-take_token(const FoCacheKey *key)
+FoToken
+fo_cache_token(const FoCacheKey *key)
 {
 	FoToken		token = {false, 0, 0};
 	FoCacheSlot *slot = fo_resource_slot(key->resource);
@@ -143,34 +143,98 @@ fill_is_unraced(void *arg)
 		pg_atomic_read_u64(&fill->data->state) == fill->token->data;
 }
 
-/*
- * Store in level 1 what was read from a lower level under a clean token.  The value
- * must be the newest committed one, not only the snapshot's.
- */
+/* The same for one of several fills. */
+static bool
+any_is_unraced(void *arg, int i)
+{
+	return fill_is_unraced((Fill *) arg + i);
+}
+
+/* Store a value in level 1 unless the fences have moved since the token. */
 static void
-fill_l1(FoCacheKey *key, Snapshot snapshot, const FoToken *token, const FoCacheItem *item,
-		ItemPointer tid)
+store_l1(FoCacheKey *key, const FoToken *token, const FoCacheItem *item)
 {
 	FoCacheShared *shared = fo_cache_shared();
 	FoL1	   *l1 = fo_cache_l1(shared);
-	FoCacheSlot *slot = fo_resource_slot(key->resource);
-	Fill		fill = {key->cell, &slot->data, token};
+	Fill		fill = {key->cell, &fo_resource_slot(key->resource)->data, token};
 	FoL1Meta	meta = fo_cache_l1_meta(key, item);
-	bool		filled = false;
+	bool		filled;
 
-	if (l1 == NULL || TransactionIdIsCurrentTransactionId(item->xid))
+	if (l1 == NULL)
 		return;
-	if ((fo_fence_settled(key->cell, snapshot) && fo_fence_settled(&slot->data, snapshot)) ||
-		(tid != NULL && fo_store_still(tid)))
-	{
-		meta.clock = fo_cell_clock(token->data);
-		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
-		filled = fo_l1_insert(l1, &key->l1, &meta, item->value,
-							  item->value == NULL ? 0 : VARSIZE(item->value),
-							  GetCurrentTimestamp(), fill_is_unraced, &fill);
-		LWLockRelease(&shared->log_lock);
-	}
+	meta.clock = fo_cell_clock(token->data);
+	LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
+	filled = fo_l1_insert(l1, &key->l1, &meta, item->value,
+						  item->value == NULL ? 0 : VARSIZE(item->value),
+						  GetCurrentTimestamp(), fill_is_unraced, &fill);
+	LWLockRelease(&shared->log_lock);
 	fo_cache_count(key->resource, filled ? FO_COUNT_FILLS : FO_COUNT_FILLS_REFUSED);
+}
+
+/* Do all published changes of a key lie within a snapshot? */
+static bool
+is_settled(const FoCacheKey *key, Snapshot snapshot)
+{
+	return fo_fence_settled(key->cell, snapshot) &&
+		fo_fence_settled(&fo_resource_slot(key->resource)->data, snapshot);
+}
+
+/* Is what was found under a clean token the newest committed value, not only the snapshot's? */
+static bool
+is_newest(const FoCacheKey *key, Snapshot snapshot, const FoCacheItem *item, ItemPointer tid)
+{
+	if (TransactionIdIsCurrentTransactionId(item->xid))
+		return false;
+	return is_settled(key, snapshot) || (tid != NULL && fo_store_still(tid));
+}
+
+/* Is Redis asked before the table, so that what it lacks is known to be missing there? */
+static bool
+redis_comes_first(const FoCacheResource *resource)
+{
+	for (int i = 0; i < resource->nlevels; i++)
+	{
+		if (resource->level[i] == FO_LEVEL_2)
+			return resource->uses[FO_LEVEL_3];
+		if (resource->level[i] == FO_LEVEL_3)
+			return false;
+	}
+	return false;
+}
+
+/* Fill the levels above from values of one resource that were found below. */
+static void
+fill_above(FoCacheKey **keys, FoCacheItem **items, const FoToken **tokens, ItemPointerData *tids,
+		   int n, Snapshot snapshot)
+{
+	FoCacheResource *resource = n > 0 ? keys[0]->resource : NULL;
+	bool		redis = n > 0 && redis_comes_first(resource);
+	Fill	   *fills = palloc(sizeof(Fill) * n);
+	TimestampTz now = GetCurrentTimestamp();
+	int			missing = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		bool		from_table = items[i]->level == FO_LEVEL_3;
+
+		if (!tokens[i]->clean || (!resource->uses[FO_LEVEL_1] && !(redis && from_table)))
+			continue;
+		if (!is_newest(keys[i], snapshot, items[i], from_table ? &tids[i] : NULL))
+		{
+			fo_cache_count(resource, FO_COUNT_FILLS_REFUSED);
+			continue;
+		}
+		if (resource->uses[FO_LEVEL_1])
+			store_l1(keys[i], tokens[i], items[i]);
+		if (!redis || !from_table || now >= items[i]->expires ||
+			keys[i]->l1.len > FO_REDIS_MAX_KEY)
+			continue;
+		keys[missing] = keys[i];
+		items[missing] = items[i];
+		fills[missing++] = (Fill) {keys[i]->cell, &fo_resource_slot(resource)->data, tokens[i]};
+	}
+	fo_redis_fill(keys, items, missing, any_is_unraced, fills);
+	pfree(fills);
 }
 
 static void
@@ -209,7 +273,7 @@ fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, FoTok
 {
 	bool		found;
 
-	*token = take_token(key);
+	*token = fo_cache_token(key);
 	found = token->clean && look_l1(key, snapshot, token, item) &&
 		fo_cache_fresh(item, GetCurrentTimestamp(), 0) && item->value != NULL;
 	if (!found)
@@ -218,35 +282,57 @@ fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, FoTok
 	return found;
 }
 
+/* Say since when and how long a value computed now is good. */
+static void
+date_item(FoCacheKey *key, FoCacheItem *item, TransactionId bound)
+{
+	item->created = GetCurrentTimestamp();
+	item->expires = item->stale_until =
+		fo_resource_expiry(key->resource, item->created, NULL, item->value == NULL);
+	item->writer = GetUserId();
+	item->xid = bound;
+	item->xid_is_bound = true;
+}
+
+static bool
+is_too_large(const FoCacheKey *key, const FoCacheItem *item)
+{
+	return item->value != NULL && (int64) VARSIZE(item->value) > key->resource->max_bytes;
+}
+
 /* Keep a result that was computed under a snapshot, if nothing changed meanwhile. */
 void
 fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, const FoToken *token)
 {
-	FoCacheShared *shared = fo_cache_shared();
 	FoCacheSlot *slot = fo_resource_slot(key->resource);
-	Fill		fill = {key->cell, slot ? &slot->data : NULL, token};
-	FoL1Meta	meta;
-	bool		filled = false;
 
-	if (!token->clean || slot == NULL || fo_cache_l1(shared) == NULL ||
-		(int64) VARSIZE(item->value) > key->resource->max_bytes)
+	if (!token->clean || fo_cache_l1(fo_cache_shared()) == NULL || is_too_large(key, item))
 		return;
-	item->created = GetCurrentTimestamp();
-	item->expires = item->stale_until = fo_resource_expiry(key->resource, item->created, NULL,
-														   false);
-	item->writer = GetUserId();
-	item->xid = pg_atomic_read_u32(&slot->data.max_xid);
-	item->xid_is_bound = true;
+	date_item(key, item, pg_atomic_read_u32(&slot->data.max_xid));
 	if (fo_fence_settled(&slot->data, snapshot) || is_latest(snapshot))
-	{
-		meta = fo_cache_l1_meta(key, item);
-		meta.clock = fo_cell_clock(token->data);
-		LWLockAcquire(&shared->log_lock, LW_EXCLUSIVE);
-		filled = fo_l1_insert(fo_cache_l1(shared), &key->l1, &meta, item->value,
-							  VARSIZE(item->value), item->created, fill_is_unraced, &fill);
-		LWLockRelease(&shared->log_lock);
-	}
-	fo_cache_count(key->resource, filled ? FO_COUNT_FILLS : FO_COUNT_FILLS_REFUSED);
+		store_l1(key, token, item);
+	else
+		fo_cache_count(key->resource, FO_COUNT_FILLS_REFUSED);
+}
+
+/*
+ * Keep a value that was computed under a snapshot taken after the token, where no table
+ * can be written, in the shared levels of a resource that has no other.
+ */
+void
+fo_cache_keep(FoCacheKey *key, FoCacheItem *item, const FoToken *token)
+{
+	FoCacheResource *resource = key->resource;
+	Fill		fill = {key->cell, NULL, token};
+
+	if (!token->clean || resource->uses[FO_LEVEL_3] || is_too_large(key, item))
+		return;
+	fill.data = &fo_resource_slot(resource)->data;
+	date_item(key, item, pg_atomic_read_u32(&key->cell->max_xid));
+	if (resource->uses[FO_LEVEL_1])
+		store_l1(key, token, item);
+	if (resource->uses[FO_LEVEL_2] && key->l1.len <= FO_REDIS_MAX_KEY)
+		fo_redis_fill(&key, &item, 1, any_is_unraced, &fill);
 }
 
 /* Look into one level. */
@@ -270,9 +356,9 @@ look_level(FoCacheKey *key, FoCacheLevel level, Snapshot snapshot, int flags, co
 		default:
 			return false;
 	}
-	if (token->clean && key->resource->uses[FO_LEVEL_1] && !(flags & FO_LOOK_QUIET) &&
+	if (token->clean && !(flags & FO_LOOK_QUIET) &&
 		fo_cache_fresh(item, GetCurrentTimestamp(), FO_LOOK_STALE))
-		fill_l1(key, snapshot, token, item, &tid);
+		fill_above(&key, &item, &token, &tid, 1, snapshot);
 	return true;
 }
 
@@ -284,7 +370,7 @@ bool
 fo_cache_look(FoCacheKey *key, Snapshot snapshot, int flags, FoCacheItem *item)
 {
 	FoCacheResource *resource = key->resource;
-	FoToken		token = take_token(key);
+	FoToken		token = fo_cache_token(key);
 	TimestampTz now = GetCurrentTimestamp();
 	bool		found = false;
 
@@ -304,21 +390,28 @@ fo_cache_look(FoCacheKey *key, Snapshot snapshot, int flags, FoCacheItem *item)
 	return found;
 }
 
-/* Fetch the keys that are still missing from the table, by one index scan. */
+/* Fetch the keys that are still missing from the table or from Redis, in one go. */
 static void
-look_many_in_table(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const FoToken *tokens,
-				   FoCacheItem *items)
+look_many_in(FoCacheLevel level, FoCacheKey *keys, int n, Snapshot snapshot, int flags,
+			 const FoToken *tokens, FoCacheItem *items)
 {
 	FoCacheKey **missing = palloc(sizeof(FoCacheKey *) * n);
 	FoCacheItem *found = palloc(sizeof(FoCacheItem) * n);
-	ItemPointerData *tids = palloc(sizeof(ItemPointerData) * n);
+	FoCacheItem **fresh = palloc(sizeof(FoCacheItem *) * n);
+	const FoToken **fresh_tokens = palloc(sizeof(FoToken *) * n);
+	ItemPointerData *tids = palloc0(sizeof(ItemPointerData) * n);
 	TimestampTz now = GetCurrentTimestamp();
 	int			nmissing = 0;
+	int			nfresh = 0;
 
 	for (int i = 0; i < n; i++)
-		if (items[i].level == FO_LEVEL_NONE)
+		if (items[i].level == FO_LEVEL_NONE &&
+			(level == FO_LEVEL_3 || tokens[i].clean || RecoveryInProgress()))
 			missing[nmissing++] = &keys[i];
-	fo_store_get_many(missing, nmissing, snapshot, found, tids);
+	if (level == FO_LEVEL_3)
+		fo_store_get_many(missing, nmissing, snapshot, found, tids);
+	else
+		fo_redis_get_many(missing, nmissing, snapshot, found);
 	for (int i = 0; i < nmissing; i++)
 	{
 		int			k = missing[i] - keys;
@@ -326,36 +419,12 @@ look_many_in_table(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const 
 		if (found[i].level == FO_LEVEL_NONE || !fo_cache_fresh(&found[i], now, flags))
 			continue;
 		items[k] = found[i];
-		if (tokens[k].clean && keys[k].resource->uses[FO_LEVEL_1])
-			fill_l1(&keys[k], snapshot, &tokens[k], &items[k], &tids[i]);
+		missing[nfresh] = missing[i];
+		fresh[nfresh] = &items[k];
+		tids[nfresh] = tids[i];
+		fresh_tokens[nfresh++] = &tokens[k];
 	}
-}
-
-/* Fetch the keys that are still missing from Redis, in one round trip. */
-static void
-look_many_in_redis(FoCacheKey *keys, int n, Snapshot snapshot, int flags, const FoToken *tokens,
-				   FoCacheItem *items)
-{
-	FoCacheKey **missing = palloc(sizeof(FoCacheKey *) * n);
-	FoCacheItem *found = palloc(sizeof(FoCacheItem) * n);
-	TimestampTz now = GetCurrentTimestamp();
-	int			nmissing = 0;
-
-	for (int i = 0; i < n; i++)
-		if (items[i].level == FO_LEVEL_NONE && (tokens[i].clean || RecoveryInProgress()))
-			missing[nmissing++] = &keys[i];
-	if (nmissing == 0 || fo_redis_get_many(missing, nmissing, snapshot, found) == 0)
-		return;
-	for (int i = 0; i < nmissing; i++)
-	{
-		int			k = missing[i] - keys;
-
-		if (found[i].level == FO_LEVEL_NONE || !fo_cache_fresh(&found[i], now, flags))
-			continue;
-		items[k] = found[i];
-		if (tokens[k].clean && keys[k].resource->uses[FO_LEVEL_1])
-			fill_l1(&keys[k], snapshot, &tokens[k], &items[k], NULL);
-	}
+	fill_above(missing, fresh, fresh_tokens, tids, nfresh, snapshot);
 }
 
 /* Look distinct keys of one resource up, level by level. */
@@ -368,7 +437,7 @@ fo_cache_look_many(FoCacheKey *keys, int n, Snapshot snapshot, int flags, FoCach
 
 	for (int i = 0; i < n; i++)
 	{
-		tokens[i] = take_token(&keys[i]);
+		tokens[i] = fo_cache_token(&keys[i]);
 		own[i] = fo_change_own(&keys[i], &items[i]);
 		if (!own[i] || !fo_cache_fresh(&items[i], now, flags))
 			items[i].level = FO_LEVEL_NONE;
@@ -385,10 +454,8 @@ fo_cache_look_many(FoCacheKey *keys, int n, Snapshot snapshot, int flags, FoCach
 						items[i].level = FO_LEVEL_NONE;
 				break;
 			case FO_LEVEL_2:
-				look_many_in_redis(keys, n, snapshot, flags, tokens, items);
-				break;
 			case FO_LEVEL_3:
-				look_many_in_table(keys, n, snapshot, flags, tokens, items);
+				look_many_in(keys[0].resource->level[l], keys, n, snapshot, flags, tokens, items);
 				break;
 			default:
 				break;

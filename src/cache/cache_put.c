@@ -348,6 +348,50 @@ fo_cache_clear(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A table that dead rows are swept from, and how far this session has come. */
+typedef struct Sweep
+{
+	const char *table;
+	const char *dead;			/* which rows of it, as e, are dead */
+	int64		next_page;
+} Sweep;
+
+/* Sweep so many pages of a table, 0 for all; as the owner, within SPI. */
+static int64
+sweep_table(Sweep *sweep, int64 pages)
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	Datum		values[2];
+	int64		size;
+	int64		gone = 0;
+	bool		isnull;
+
+	SPI_execute(psprintf("SELECT pg_relation_size('%s') / current_setting('block_size')::bigint",
+						 sweep->table), false, 1);
+	size = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (pages <= 0 || pages > size)
+		pages = size;
+	for (int64 seen = 0; seen < pages; seen += EXPIRE_PAGES)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (sweep->next_page >= size)
+			sweep->next_page = 0;
+		values[0] = Int64GetDatum(sweep->next_page);
+		values[1] = Int64GetDatum(sweep->next_page + EXPIRE_PAGES);
+		sweep->next_page += EXPIRE_PAGES;
+		/* rows that someone is writing are passed over */
+		SPI_execute_with_args(psprintf("DELETE FROM %s WHERE ctid = ANY (ARRAY("
+									   " SELECT e.ctid FROM %s e"
+									   " WHERE e.ctid >= format('(%%s,0)', $1)::tid"
+									   " AND e.ctid < format('(%%s,0)', $2)::tid"
+									   " AND (%s) FOR UPDATE OF e SKIP LOCKED))",
+									   sweep->table, sweep->table, sweep->dead),
+							  2, types, values, NULL, false, 0);
+		gone += SPI_processed;
+	}
+	return gone;
+}
+
 PG_FUNCTION_INFO_V1(fo_cache_expire);
 
 /*
@@ -357,44 +401,21 @@ PG_FUNCTION_INFO_V1(fo_cache_expire);
 Datum
 fo_cache_expire(PG_FUNCTION_ARGS)
 {
-	static int64 next_page = 0;
+	static Sweep entries = {"filteropt.cache_entry", "e.stale_until < now() OR NOT EXISTS ("
+		" SELECT FROM filteropt.cache_resource r WHERE r.id = e.resource AND r.version = e.version)",
+		0};
+	static Sweep texts = {"filteropt.classification_near", "NOT EXISTS ("
+		" SELECT FROM filteropt.cache_entry c WHERE c.digest = e.digest)", 0};
 	int32		pages = PG_GETARG_INT32(0);
-	Oid			types[] = {INT8OID, INT8OID};
-	Datum		values[2];
 	Oid			user;
 	int			context;
-	int64		size;
-	int64		gone = 0;
-	bool		isnull;
+	int64		gone;
 
 	fo_change_require_writable("filteropt.cache_expire()");
 	SPI_connect();
 	fo_store_as_owner(&user, &context);
-	SPI_execute("SELECT pg_relation_size('filteropt.cache_entry')"
-				" / current_setting('block_size')::bigint", false, 1);
-	size = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (pages <= 0 || pages > size)
-		pages = size;
-	for (int64 seen = 0; seen < pages; seen += EXPIRE_PAGES)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (next_page >= size)
-			next_page = 0;
-		values[0] = Int64GetDatum(next_page);
-		values[1] = Int64GetDatum(next_page + EXPIRE_PAGES);
-		next_page += EXPIRE_PAGES;
-		/* rows that someone is writing are passed over */
-		SPI_execute_with_args("DELETE FROM filteropt.cache_entry WHERE ctid = ANY (ARRAY("
-							  " SELECT e.ctid FROM filteropt.cache_entry e"
-							  " WHERE e.ctid >= format('(%s,0)', $1)::tid"
-							  " AND e.ctid < format('(%s,0)', $2)::tid"
-							  " AND (e.stale_until < now() OR NOT EXISTS ("
-							  "  SELECT FROM filteropt.cache_resource r"
-							  "  WHERE r.id = e.resource AND r.version = e.version))"
-							  " FOR UPDATE SKIP LOCKED))",
-							  2, types, values, NULL, false, 0);
-		gone += SPI_processed;
-	}
+	gone = sweep_table(&entries, pages);
+	(void) sweep_table(&texts, pages);
 	fo_redis_thin_missed();
 	fo_redis_thin_told();
 	SetUserIdAndSecContext(user, context);

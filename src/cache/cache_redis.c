@@ -64,16 +64,21 @@ append_name(StringInfo to, FoCacheKey *key)
 }
 
 /* The whole name, for the Redis process of the present connection. */
-static void
-full_name(StringInfo to, const char *rest, int len)
+void
+fo_redis_full_name(FoRedisChange *change)
 {
-	appendStringInfo(to, "%s%s:", fo_cache_redis_prefix, fo_redis_run());
-	appendBinaryStringInfo(to, rest, len);
+	StringInfoData name;
+
+	initStringInfo(&name);
+	appendStringInfo(&name, "%s%s:", fo_cache_redis_prefix, fo_redis_run());
+	appendBinaryStringInfo(&name, change->name, change->name_len);
+	change->full_name = name.data;
+	change->full_len = name.len;
 }
 
 /* A record about a key of ours, without value. */
-static FoRecord
-new_record(char kind)
+FoRecord
+fo_redis_new_record(char kind)
 {
 	FoRecord	record = {.kind = kind, .server = GetSystemIdentifier(), .timeline = fo_timeline(),
 		.nonce = 0};
@@ -89,9 +94,9 @@ write_record(const FoRecord *record, char **to, int *len)
 	fo_record_write(record, *to);
 }
 
-/* A number that no other fence has. */
-static uint64
-new_nonce(void)
+/* A number that no other fence or lease has. */
+uint64
+fo_redis_nonce(void)
 {
 	FoCacheShared *shared = fo_cache_shared();
 
@@ -141,7 +146,7 @@ fo_redis_name(FoCacheKey *key, FoRedisChange *change)
 void
 fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change)
 {
-	FoRecord	record = new_record(FO_RECORD_VALUE);
+	FoRecord	record = fo_redis_new_record(FO_RECORD_VALUE);
 	int64		keep = item->stale_until - GetCurrentTimestamp();
 
 	record.xid = item->xid;
@@ -374,24 +379,19 @@ static int	tombstone_len;
 bool
 fo_redis_fence(FoRedisChange *changes, int n)
 {
-	FoRecord	fence = new_record(FO_RECORD_FENCE);
-	FoRecord	tombstone = new_record(FO_RECORD_TOMBSTONE);
+	FoRecord	fence = fo_redis_new_record(FO_RECORD_FENCE);
+	FoRecord	tombstone = fo_redis_new_record(FO_RECORD_TOMBSTONE);
 	bool		told = false;
 
-	fence.nonce = new_nonce();
+	fence.nonce = fo_redis_nonce();
 	write_record(&fence, &fence_record, &fence_len);
 	write_record(&tombstone, &tombstone_record, &tombstone_len);
 	if (fo_redis_begin(false))
 	{
 		for (int i = 0; i < n; i++)
 		{
-			StringInfoData name;
-
-			initStringInfo(&name);
-			full_name(&name, changes[i].name, changes[i].name_len);
-			changes[i].full_name = name.data;
-			changes[i].full_len = name.len;
-			send_fence(name.data, name.len, fence_record, fence_len);
+			fo_redis_full_name(&changes[i]);
+			send_fence(changes[i].full_name, changes[i].full_len, fence_record, fence_len);
 		}
 		told = collect(n);
 	}
@@ -446,7 +446,7 @@ fo_redis_publish(FoRedisChange *changes, int n)
 bool
 fo_redis_kill(FoRedisChange *changes, int n, bool told_before)
 {
-	FoRecord	tombstone = new_record(FO_RECORD_TOMBSTONE);
+	FoRecord	tombstone = fo_redis_new_record(FO_RECORD_TOMBSTONE);
 	FoRecord	nobodys = {.kind = FO_RECORD_TOMBSTONE};
 	char	   *record;
 	char	   *nobodys_record;
@@ -459,16 +459,14 @@ fo_redis_kill(FoRedisChange *changes, int n, bool told_before)
 	write_record(&nobodys, &nobodys_record, &nobodys_len);
 	for (int i = 0; i < n; i++)
 	{
-		StringInfoData name;
 		const char *argv[] = {NULL, record, CppAsString2(FO_REDIS_TRACE_MS), nobodys_record,
 			told_before ? "1" : "0"};
 		size_t		len[] = {0, record_len, strlen(CppAsString2(FO_REDIS_TRACE_MS)), nobodys_len,
 			1};
 
-		initStringInfo(&name);
-		full_name(&name, changes[i].name, changes[i].name_len);
-		argv[0] = name.data;
-		len[0] = name.len;
+		fo_redis_full_name(&changes[i]);
+		argv[0] = changes[i].full_name;
+		len[0] = changes[i].full_len;
 		fo_redis_script(FO_SCRIPT_ERASE, 5, argv, len);
 	}
 	return collect(n);

@@ -6,6 +6,7 @@
 #define FO_CACHE_REDIS_H
 
 #include "cache/cache_internal.h"
+#include "core/cache_record.h"
 
 /* Longer keys are not kept in Redis. */
 #define FO_REDIS_MAX_KEY	8192
@@ -30,11 +31,19 @@ typedef struct FoRedisChange
 	int			full_len;
 } FoRedisChange;
 
+/* May the i-th of some fills still be let in? */
+typedef bool (*FoRedisGuard) (void *arg, int i);
+
 extern bool fo_redis_configured(void);
 extern bool fo_redis_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item);
 extern int	fo_redis_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *items);
 extern void fo_redis_name(FoCacheKey *key, FoRedisChange *change);
 extern void fo_redis_record(const FoCacheKey *key, const FoCacheItem *item, FoRedisChange *change);
+extern FoRecord fo_redis_new_record(char kind);
+extern void fo_redis_full_name(FoRedisChange *change);
+extern uint64 fo_redis_nonce(void);
+extern void fo_redis_fill(FoCacheKey **keys, FoCacheItem **items, int n, FoRedisGuard guard,
+						  void *guard_arg);
 extern bool fo_redis_fence(FoRedisChange *changes, int n);
 extern bool fo_redis_publish(FoRedisChange *changes, int n);
 extern bool fo_redis_kill(FoRedisChange *changes, int n, bool told_before);

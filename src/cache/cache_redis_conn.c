@@ -54,6 +54,11 @@ static const char *const script_text[FO_SCRIPTS] = {
 	" if string.sub(v, 9, 20) ~= string.sub(t, 9, 20) then t = ARGV[3] end"
 	" end"
 	" redis.call('SET', KEYS[1], t, 'PX', ARGV[2])"
+	" return 1",
+	/* lease, record, ms */
+	[FO_SCRIPT_FILL] =
+	"if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end"
+	" redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])"
 	" return 1"
 };
 

@@ -14,6 +14,7 @@ typedef enum FoRedisScript
 {
 	FO_SCRIPT_PUBLISH,			/* replace the own fence, or a foreign value */
 	FO_SCRIPT_ERASE,			/* put a tombstone, whatever is there */
+	FO_SCRIPT_FILL,				/* replace the own lease */
 	FO_SCRIPTS
 } FoRedisScript;
 

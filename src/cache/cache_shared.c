@@ -115,6 +115,21 @@ fo_cache_shared_place(void)
 		: region.place == FO_SHMEM_SEGMENT ? "run time" : "none";
 }
 
+/*
+ * Without shared memory changes are told through the table, which all read: unless
+ * others have shared memory, and only this backend could not map it.
+ */
+void
+fo_cache_require_company(void)
+{
+	if (fo_cache_shared() == NULL && region.apart)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("the cache cannot be changed by this backend"),
+				 errdetail("It could not map the shared memory by which others hear of changes."),
+				 errhint("Connect again.")));
+}
+
 /* The slot of a resource of this database; 0 when all are taken. */
 int
 fo_cache_slot(int32 resource)

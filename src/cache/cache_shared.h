@@ -128,6 +128,7 @@ extern FoCacheShared *fo_cache_shared_state;
 extern void fo_cache_shared_init(void);
 extern FoCacheShared *fo_cache_shared_attach(void);
 extern const char *fo_cache_shared_place(void);
+extern void fo_cache_require_company(void);
 extern int	fo_cache_slot(int32 resource);
 extern void fo_cache_count_slow(int slot, FoCacheCounter counter, uint64 n);
 extern uint64 fo_cache_counted(int slot, FoCacheCounter counter);

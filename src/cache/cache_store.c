@@ -228,7 +228,8 @@ fo_store_as_owner(Oid *saved_user, int *saved_context)
 
 /* Run a saved plan as the owner; prepares it first if need be. */
 uint64
-fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values,
+			 const char *nulls)
 {
 	Oid			user;
 	int			context;
@@ -277,13 +278,15 @@ fo_store_put(FoCacheKey *key, const FoCacheItem *item)
 	values[COL_TAGS - 1] = PointerGetDatum(item->tags);
 	nulls[COL_TAGS - 1] = item->tags ? ' ' : 'n';
 	fo_store_run(&put_plan,
-		"INSERT INTO filteropt.cache_entry AS e (digest, resource, version, role, key, value,"
-		" created, expires, stale_until, writer, tags)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-		" ON CONFLICT (digest) DO UPDATE SET value = EXCLUDED.value, created = EXCLUDED.created,"
-		" expires = EXCLUDED.expires, stale_until = EXCLUDED.stale_until,"
-		" writer = EXCLUDED.writer, tags = EXCLUDED.tags",
-		NCOLS, types, values, nulls);
+				 "INSERT INTO filteropt.cache_entry AS e"
+				 " (digest, resource, version, role, key, value,"
+				 " created, expires, stale_until, writer, tags)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+				 " ON CONFLICT (digest) DO UPDATE SET value = EXCLUDED.value,"
+				 " created = EXCLUDED.created,"
+				 " expires = EXCLUDED.expires, stale_until = EXCLUDED.stale_until,"
+				 " writer = EXCLUDED.writer, tags = EXCLUDED.tags",
+				 NCOLS, types, values, nulls);
 }
 
 /* Upsert a row that is dead from the start: nobody will ever read it. */
@@ -318,5 +321,5 @@ fo_store_delete(FoCacheKey *key)
 	}
 	values[0] = PointerGetDatum(digest_datum(key));
 	return fo_store_run(&delete_plan, "DELETE FROM filteropt.cache_entry WHERE digest = $1",
-			   1, types, values, NULL) > 0;
+						1, types, values, NULL) > 0;
 }

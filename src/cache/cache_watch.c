@@ -77,6 +77,7 @@ fence_resource(FoCacheResource *resource)
 {
 	FoCacheSlot *slot = fo_resource_slot(resource);
 
+	fo_cache_require_company();
 	if (slot != NULL)
 		fo_fence_mark(&slot->data);
 }

@@ -83,6 +83,7 @@ is_sound(const FoRecord *record, size_t len)
 			break;
 		case FO_RECORD_TOMBSTONE:
 		case FO_RECORD_FENCE:
+		case FO_RECORD_LEASE:
 			return record->value_len == 0;
 		default:
 			return false;

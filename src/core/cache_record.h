@@ -14,6 +14,7 @@
 #define FO_RECORD_VALUE		'V'
 #define FO_RECORD_TOMBSTONE 'T' /* deleted */
 #define FO_RECORD_FENCE		'F' /* a transaction is about to change it */
+#define FO_RECORD_LEASE		'L' /* a reader is about to fill it */
 
 #define FO_RECORD_NEGATIVE	1	/* flags: known not to exist */
 #define FO_RECORD_PACKED	2	/* flags: the value is compressed */

@@ -177,7 +177,7 @@ keep(FoRequest *request, const Answer *answer)
 		DatumGetIntervalP(fo_interval_datum(resource->negative_ttl));
 	ArrayType  *tags = resource->uses[FO_LEVEL_3] ? tags_of(request, answer->post) : NULL;
 
-	return fo_cache_put(resource, answer->post->key, FO_CLASSIFICATION_KEY_BYTES, value, ttl, tags,
+	return fo_cache_put(resource, answer->post->key.bytes, FO_CLASS_KEY_BYTES, value, ttl, tags,
 						answer->token);
 }
 
@@ -189,7 +189,7 @@ defer(FoRequest *request, FoPost *post)
 	FoCacheItem item;
 
 	post->unrecorded = true;
-	fo_key_make(&key, fo_feed_resource(request->feed), post->key, FO_CLASSIFICATION_KEY_BYTES);
+	fo_key_make(&key, fo_feed_resource(request->feed), post->key.bytes, FO_CLASS_KEY_BYTES);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (fo_cache_look(&key, GetActiveSnapshot(), FO_LOOK_QUIET, &item))
 		fo_feed_take(request, post, &item);
@@ -202,7 +202,7 @@ compare_answers(const void *a, const void *b)
 {
 	const Answer *x = a;
 	const Answer *y = b;
-	int			cmp = memcmp(x->post->key, y->post->key, FO_CLASSIFICATION_KEY_BYTES);
+	int			cmp = memcmp(x->post->key.bytes, y->post->key.bytes, FO_CLASS_KEY_BYTES);
 
 	return cmp != 0 ? cmp : (x->post > y->post) - (x->post < y->post);
 }
@@ -231,8 +231,8 @@ read_answer(FoRequest *request, FoPost *post)
 	if (token != NULL)
 		answer.token = (uint64) DatumGetInt64(DirectFunctionCall1(numeric_int8,
 																  NumericGetDatum(token)));
-	fo_classification_make_key(post->key, post->body, request->feed->model,
-							   request->config.prompt, NULL);
+	fo_class_make_key(&post->key, post->body, request->feed->model, request->config.prompt,
+					  NULL, false);
 	return answer;
 }
 
@@ -250,8 +250,8 @@ fo_feed_keep_answers(FoRequest *request)
 	for (int i = 0, first = 0; i < request->nposts; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || memcmp(answers[i].post->key, answers[first].post->key,
-							 FO_CLASSIFICATION_KEY_BYTES) != 0)
+		if (i == 0 || memcmp(answers[i].post->key.bytes, answers[first].post->key.bytes,
+							 FO_CLASS_KEY_BYTES) != 0)
 		{
 			first = i;
 			kept = keep(request, &answers[i]);

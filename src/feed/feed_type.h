@@ -108,7 +108,7 @@ typedef struct FoPost
 	ArrayType  *keywords;
 	int			nkeywords;
 	Jsonb	   *spans;
-	char		key[FO_CLASSIFICATION_KEY_BYTES];
+	FoClassKey	key;
 	bool		keyed;			/* does the decision depend on a verdict? */
 	FoCacheLevel level;			/* where the verdict was found */
 	Jsonb	   *verdict;		/* NULL: none was found, or the model gave

@@ -82,8 +82,8 @@ fo_feed_first_step(FoRequest *request)
 		}
 		post->keyed = true;
 		post->reason = "a verdict is needed";
-		fo_classification_make_key(post->key, post->body, request->feed->model, config->prompt,
-								   NULL);
+		fo_class_make_key(&post->key, post->body, request->feed->model, config->prompt, NULL,
+						  false);
 	}
 }
 
@@ -133,7 +133,7 @@ fo_feed_take(FoRequest *request, FoPost *post, const FoCacheItem *item)
 static int
 compare_key(const void *bytes, const void *key)
 {
-	return memcmp(bytes, ((const FoCacheKey *) key)->l1.bytes, FO_CLASSIFICATION_KEY_BYTES);
+	return memcmp(bytes, ((const FoCacheKey *) key)->l1.bytes, FO_CLASS_KEY_BYTES);
 }
 
 /* Look the verdicts of all posts that need one up, in one batch. */
@@ -153,7 +153,7 @@ fo_feed_look(FoRequest *request)
 	n = 0;
 	for (int i = 0; i < request->nposts; i++)
 		if (request->posts[i].keyed)
-			fo_key_make(&keys[n++], resource, request->posts[i].key, FO_CLASSIFICATION_KEY_BYTES);
+			fo_key_make(&keys[n++], resource, request->posts[i].key.bytes, FO_CLASS_KEY_BYTES);
 	n = fo_keys_unique(keys, n);
 	items = palloc(sizeof(FoCacheItem) * n);
 	fo_cache_look_many(keys, n, GetActiveSnapshot(), 0, items);
@@ -164,12 +164,12 @@ fo_feed_look(FoRequest *request)
 
 		if (!post->keyed)
 			continue;
-		item = &items[(FoCacheKey *) bsearch(post->key, keys, n, sizeof(FoCacheKey), compare_key) -
+		item = &items[(FoCacheKey *) bsearch(post->key.bytes, keys, n, sizeof(FoCacheKey), compare_key) -
 					  keys];
 		if (item->level == FO_LEVEL_NONE)
 			continue;
 		if (item->value != NULL && JB_ROOT_IS_OBJECT(item->value))
-			fo_classification_count_savings(resource, item->value);
+			fo_class_count_savings(resource, item->value);
 		fo_feed_take(request, post, item);
 	}
 }
@@ -181,7 +181,7 @@ claim(FoRequest *request, FoPost *post)
 	FoCacheKey	key;
 	FoCacheItem item;
 
-	fo_key_make(&key, fo_feed_resource(request->feed), post->key, FO_CLASSIFICATION_KEY_BYTES);
+	fo_key_make(&key, fo_feed_resource(request->feed), post->key.bytes, FO_CLASS_KEY_BYTES);
 	switch (fo_claim(&key, 0, request->feed->lease, FO_LOOK_QUIET, &item, &post->token))
 	{
 		case FO_CLAIM_HIT:

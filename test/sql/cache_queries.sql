@@ -24,6 +24,51 @@ SELECT token AS token FROM classification_claim('new post', 'm') \gset
 SELECT classification_put('new post', 'm', NULL, version => '4', token => :token);
 SELECT classification_get('new post', 'm');
 SELECT state, verdict FROM classification_claim('new post', 'm');
+
+-- Similar texts: only if asked for, only those put so, with the distance and their key.
+SELECT classification_put('The quick brown fox jumps over the lazy dog and runs into the dark forest', 'm', '"fox"', near => true);
+SELECT classification_put('A recipe for apple cake with cinnamon and cream, baked for an hour', 'm', '"cake"', near => true);
+SELECT classification_put('A recipe for pears, which nobody shall find by another', 'm', '"pears"');
+SELECT classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'm') IS NULL AS exact_only;
+SELECT s.verdict, s.distance BETWEEN 1 AND 7 AS near,
+		s.key = classification_key('the quick brown fox jumps over the lazy dog and runs into the dark forest', 'm') AS its_key
+	FROM classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'm', similar => 7) s;
+SELECT s.verdict, s.distance FROM classification_get('a recipe for APPLE cake with cinnamon and cream: baked for an hour', 'm', similar => 3) s;
+SELECT s.verdict, s.distance FROM classification_get('A recipe for apple cake with cinnamon and cream, baked for an hour!', 'm', similar => 0) s;
+SELECT coalesce(s.verdict, '"none"') AS none FROM classification_get('A recipe for pear, which nobody shall find by another', 'm', similar => 7) s;
+SELECT coalesce(s.verdict, '"none"') AS none FROM classification_get('Something else altogether', 'm', similar => 7) s;
+SELECT coalesce(s.verdict, '"none"') AS other_model FROM classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'n', similar => 7) s;
+SELECT coalesce(s.verdict, '"none"') AS other_prompt
+	FROM classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'm', 7, 'p') s;
+SELECT classification_get('a', 'm', similar => 8);
+SELECT classification_get('a', 'm', similar => -1);
+BEGIN READ ONLY;
+SELECT (classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'm', similar => 7)).verdict;
+ROLLBACK;
+-- by the index, however many there are; and against looking at all of them
+SELECT count(classification_put(md5(i::text) || ' ' || md5((i + 1)::text), 'm', '1', near => true)) FROM generate_series(1, 300) i;
+BEGIN;
+SELECT count(classification_note(md5(i::text) || ' ' || overlay(md5((i + 1)::text) PLACING 'z' FROM 32), 'm')) FROM generate_series(1, 100) i;
+SELECT count(*) FILTER (WHERE f.distance IS DISTINCT FROM best.distance) AS wrong, count(f.distance) > 50 AS many
+	FROM (SELECT md5(i::text) || ' ' || overlay(md5((i + 1)::text) PLACING 'z' FROM 32) AS body FROM generate_series(1, 100) i) t,
+		LATERAL classification_get(t.body, 'm', similar => 7) f,
+		LATERAL (SELECT min(d) AS distance FROM (SELECT bit_count((n.simhash # own.simhash)::bit(64)) AS d
+			FROM classification_near n, classification_near own
+			WHERE own.key = classification_key(t.body, 'm') AND n.scope = own.scope
+				AND EXISTS (SELECT FROM cache_entry e WHERE e.digest = n.digest)) x WHERE d <= 7) best;
+COMMIT;
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT key FROM classification_near WHERE bands && '{1,2}'::bigint[];
+RESET enable_seqscan;
+SELECT cache_delete('classification', classification_key('the quick brown fox jumps over the lazy dog and runs into the dark forest', 'm'));
+SELECT coalesce(s.verdict, '"none"') AS deleted
+	FROM classification_get('The quick brown fox jumps over the lazy dog and runs into the dark forests', 'm', similar => 7) s;
+SELECT cache_expire() >= 0 AS expired;
+SELECT count(*) AS left_over FROM classification_near n WHERE NOT EXISTS (SELECT FROM cache_entry e WHERE e.digest = n.digest);
+SELECT classification_purge('m') > 300 AS purged;
+
+SELECT classification_put('Good post', 'm', '{"toxic": 0.1}', cost => 0.002, elapsed => '800 ms', version => '3', author => '7');
+SELECT classification_put('new post', 'm', NULL, version => '4');
 SELECT classification_purge('m', '4'), classification_purge('m', '5'), classification_purge_author('7'), classification_purge('m');
 SELECT classification_get('good post', 'm');
 

@@ -86,6 +86,33 @@ SELECT cache_put('t', 'a', '1', ttl => '0');
 SELECT cache_put('t', 'a', '1', ttl => '-1 s');
 SELECT cache_put('t', 'a', '1', ttl => '2000 years');
 
+-- How long: the resource's ttl, less its jitter; a negative result its own; another clock.
+SELECT cache_resource_add('time', ttl => '1 hour', jitter => 0, negative_ttl => '10 min', levels => '{L3}');
+SELECT cache_put('time', 'a', '1'), cache_put('time', 'none', NULL), cache_put('time', 'given', '1', ttl => '2 hours');
+SELECT key, expires - created AS lives FROM cache_entry WHERE key IN ('a', 'none', 'given') AND created > now() - interval '1 minute'
+	AND resource = (SELECT id FROM cache_resource WHERE name = 'time') ORDER BY key;
+SELECT cache_resource_set('time', jitter => 0.5);
+SELECT count(cache_put('time', 'j' || i, '1')) FROM generate_series(1, 100) i;
+SELECT min(expires - created) >= '30 min' AND max(expires - created) <= '1 hour' AS within,
+		count(DISTINCT expires - created) > 50 AS spread
+	FROM cache_entry WHERE key ~ '^j\d+$';
+SELECT cache_put('time', 'b', '1', ttl => '10 years');
+SELECT cache_get('time', 'b');
+UPDATE cache_entry SET created = created + interval '1 hour' WHERE key = 'b';
+SELECT cache_get('time', 'b') AS from_the_future;
+SELECT cache_resource_drop('time');
+
+-- Emptying the table by hand empties the other levels, with the transaction.
+SELECT cache_put('t', 'cut', '1');
+BEGIN;
+TRUNCATE cache_entry;
+SELECT cache_get('t', 'cut') AS cut;
+ROLLBACK;
+SELECT cache_get('t', 'cut') AS still;
+TRUNCATE cache_entry;
+SELECT cache_get('t', 'cut') AS cut, cache_get('memory', 'a') AS memory;
+SELECT cache_put('memory', 'a', '1');
+
 -- Too large: an error, or skipped and the old value forgotten.
 SELECT cache_resource_set('t', max_bytes => 100);
 SELECT cache_put('t', 'big', '1');

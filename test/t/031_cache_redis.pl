@@ -122,6 +122,51 @@ like(FilteroptTest::error_of($node, 'SET ROLE mortal; SHOW filteropt.cache_redis
 like(FilteroptTest::error_of($node, q{SET ROLE mortal; SELECT filteropt.cache_put('l2', 'p', '3')}),
 	qr/^42501: permission denied/, 'changing the cache is not for everybody');
 
+# A user of an access list, another database, a prefix; large values are compressed.
+sub set_conf { $node->append_conf('postgresql.conf', join "\n", @_); $node->reload; return; }
+$redis->cli('-a', 'secret', 'ACL', 'SETUSER', 'app', 'on', '>word', '~app:*', '&*', '+@all');
+set_conf(q{filteropt.cache_redis_user = 'app'}, q{filteropt.cache_redis_password = 'word'},
+	'filteropt.cache_redis_database = 3', q{filteropt.cache_redis_prefix = 'app:'});
+heal();
+is(sql(q{SELECT cache_put('l2', 'acl', '5'); SELECT value, level FROM cache_get('l2', ARRAY['acl'])}), "t\n5|L2",
+	'user, database and prefix');
+my @names = split /\n/, $redis->cli('-a', 'secret', '-n', '3', 'KEYS', '*:acl');
+is(scalar(@names), 1, 'the key is in that database');
+like($names[0], qr/^app:/, 'under the prefix');
+for my $threshold (64, 1_000_000)
+{
+	sql(qq{SET filteropt.cache_compress_threshold = $threshold; SELECT cache_put('l2', 'acl', to_jsonb(repeat('ab', 1000)))});
+	is(sql(q{SELECT length(cache_get('l2', 'acl')::text)}), '2002', "threshold $threshold: comes back");
+	my $length = $redis->cli('-a', 'secret', '-n', '3', 'STRLEN', $names[0]);
+	ok($threshold > 2000 ? $length > 2000 : $length < 500, "threshold $threshold: $length bytes in Redis");
+}
+set_conf(q{filteropt.cache_redis_password = 'wrong'});
+is(sql(q{SELECT count(*) FROM cache_get('l2', ARRAY['acl'])}), '0', 'a wrong password of the user');
+set_conf(q{filteropt.cache_redis_user = ''}, q{filteropt.cache_redis_password = 'secret'},
+	'filteropt.cache_redis_database = 0', q{filteropt.cache_redis_prefix = 'filteropt:'});
+heal();
+
+# One failure stops all backends from asking for the window; then one of them tries.
+sub errors { return sql('SELECT redis_errors FROM cache_status()'); }
+sql(q{SELECT cache_put('l2', 'breaker', '1')});
+set_conf('filteropt.cache_redis_breaker_window = 600000');
+heal();
+$redis->freeze;
+my $before = errors();
+sql(q{SELECT cache_get('l2', 'breaker')});
+is(errors() - $before, 1, 'frozen: the first to ask finds out');
+sql(q{SELECT cache_get('l2', 'breaker') FROM generate_series(1, 100)}) for 1 .. 3;
+is(errors() - $before, 1, 'and nobody else asks within the window, of whatever session');
+set_conf('filteropt.cache_redis_breaker_window = 200');
+my $script = $node->basedir . '/get.sql';
+append_to_file($script, "SELECT filteropt.cache_get('l2', 'breaker');\n");
+my $start = time;
+command_ok([ 'pgbench', '-n', '-c', '8', '-T', '3', '-f', $script, $node->connstr('postgres') ], 'eight sessions go on asking');
+cmp_ok(errors() - $before, '<=', 2 + 5 * (time - $start + 1), 'of which one tries after each window');
+$redis->thaw;
+heal();
+is(sql(q{SELECT value, level FROM cache_get('l2', ARRAY['breaker'])}), '1|L2', 'and its success lets all ask again');
+
 # A server that answers nonsense instead of Redis.
 my $fake = $redis->{dir} . '/fake.sock';
 my $listen = IO::Socket::UNIX->new(Local => $fake, Listen => 10) or die "$fake: $!";

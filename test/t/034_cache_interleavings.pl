@@ -200,6 +200,49 @@ for my $l ('L2', 'L1,L2', 'L2,L3', 'L1,L3,L2')
 		is_right($k, "a reader held $how its look");
 	}
 
+	# A reader fills Redis, without writing the database, and is held or late while the
+	# key changes.
+	if ($levels =~ /^L2|^L1,L2$/)
+	{
+		my $read = $levels =~ /L3/ ? q{SELECT cache_get('r', 'k%d')}
+		  : q{SELECT cache_fill('r', 'k%d', 'SELECT v FROM base WHERE k = $1', %1$d)};
+		my $reading = "BEGIN READ ONLY; $read; COMMIT";
+		my $lacking = sub {
+			$k = fresh_key();
+			sql("SELECT cache_delete('r', 'k$k')") if $levels !~ /L3/;
+			$redis->cli('DEL', grep { /:k$k$/ } split /\n/, $redis->cli('KEYS', '*'));
+		};
+		my $in_redis = sub { return scalar grep { $redis->cli('GET', $_) =~ /^FOC1V/ }
+			  grep { /:k$k$/ } split /\n/, $redis->cli('KEYS', '*'); };
+		$lacking->();
+		sql(sprintf $reading, $k);
+		is($in_redis->(), 1, "$levels: a read-only reader fills Redis");
+		is_right($k, 'filled by a reader');
+		for my $case (['before', 'SET \S*:k%d FOC1L'], ['after', 'SET \S*:k%d FOC1L'],
+			['before', 'EVALSHA \w+ 1 \S*:k%d FOC1L'], ['late', 'EVALSHA \w+ 1 \S*:k%d FOC1L'])
+		{
+			my ($how, $pattern) = @$case;
+			my $name = "a reader's fill, $how " . $pattern =~ s/ .*//r;
+			$lacking->();
+			if ($how eq 'late') { $proxy->rule($how, '^' . sprintf $pattern, $k); sql(sprintf $reading, $k); }
+			else { held($one, $how, '^' . sprintf($pattern, $k), sprintf $reading, $k); }
+			sql(sprintf $change, $k);
+			$proxy->release;
+			$one->query_safe('SELECT 1');
+			is($in_redis->(), 0, "$levels: $name: thrown away");
+			is_right($k, $name);
+		}
+		$lacking->();
+		is( $one->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; ' . ($levels =~ /L3/ ? '' : 'SET TRANSACTION READ ONLY')), '1',
+			"$levels: a snapshot");
+		sql("UPDATE base SET v = 2 WHERE k = $k; " . ($levels =~ /L3/ ? "SELECT cache_put('r', 'k$k', '2')" : "SELECT cache_delete('r', 'k$k')"));
+		$redis->cli('DEL', grep { /:k$k$/ } split /\n/, $redis->cli('KEYS', '*'));
+		is($one->query_safe(sprintf $read, $k), '1', "$levels: an old snapshot gets its value");
+		is($in_redis->(), 0, "$levels: an old snapshot does not fill Redis");
+		$one->query_safe('COMMIT');
+		is_right($k, 'read under an old snapshot');
+	}
+
 	# The server crashes between fence and commit, and between commit and publication.
 	for my $where (\$fence, \$publish)
 	{

@@ -40,22 +40,29 @@ sub worker
 	return sql($n, q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'filteropt cache' AND datname = 'postgres'});
 }
 
-# What level 3 of the first server has of some keys.
+# Each step has keys of its own.
+my $step = 0;
+my $change;
+
+# A server that starts begins to listen when someone uses its cache.
+sub start { my ($n) = @_; $n->start; sql($n, q{SELECT cache_get('all', 'none')}); return; }
+
+# What level 3 of the first server has of the step's keys.
 sub rows
 {
-	return sql($one, q{SELECT coalesce(string_agg(key, ' ' ORDER BY key COLLATE "C"), '') FROM cache_entry
-		WHERE key <> 'settle' AND expires > now()});
+	return sql($one, qq{SELECT coalesce(string_agg(key, ' ' ORDER BY key COLLATE "C"), '') FROM cache_entry
+		WHERE key ~ '^(changed|deleted|kept)$step\$' AND expires > now()});
 }
 
-# Give the first server rows of its own that both of them know of.
+# Give the first server rows of its own under names that no step before has used.
 sub prepare
 {
-	sql($one, q{SELECT cache_put('all', k, '"old"') FROM unnest('{changed,deleted,kept}'::text[]) k});
-	is(rows(), 'changed deleted kept', 'rows to begin with');
+	$step++;
+	$change = qq{SELECT cache_put('all', 'changed$step', '"new"'); SELECT cache_delete('all', 'deleted$step')};
+	sql($one, qq{SELECT cache_put('all', k || $step, '"old"') FROM unnest('{changed,deleted,kept}'::text[]) k});
+	is(rows(), "changed$step deleted$step kept$step", 'rows to begin with');
 	return;
 }
-
-my $change = q{SELECT cache_put('all', 'changed', '"new"'); SELECT cache_delete('all', 'deleted')};
 
 # The first server does not hear while something happens.
 sub deaf
@@ -69,15 +76,15 @@ sub deaf
 }
 
 sub gone { my ($name) = @_;
-	ok($one->poll_query_until('postgres', q{SELECT count(*) = 0 FROM filteropt.cache_entry
-		WHERE key IN ('changed', 'deleted') AND expires > now()}), "$name: what the other has changed goes");
+	ok($one->poll_query_until('postgres', qq{SELECT count(*) = 0 FROM filteropt.cache_entry
+		WHERE key IN ('changed$step', 'deleted$step') AND expires > now()}), "$name: what the other has changed goes");
 	return; }
 
 sub only_kept { my ($name) = @_;
 	gone($name);
 	settle();
-	is(rows(), 'kept', "$name: and what nobody has changed stays");
-	is(sql($one, q{SELECT cache_get('all', 'kept')}), '"old"', "$name: and is found");
+	is(rows(), "kept$step", "$name: and what nobody has changed stays");
+	is(sql($one, "SELECT cache_get('all', 'kept$step')"), '"old"', "$name: and is found");
 	return; }
 
 sql($_, q{SELECT cache_resource_add('all', levels => '{L1,L3,L2}', version => 102)}) for $one, $two;
@@ -98,7 +105,7 @@ ok($two->poll_query_until('postgres', q{SELECT filteropt.cache_get('all', 'both'
 prepare();
 deaf(sub { $redis->cli('CLIENT', 'KILL', 'TYPE', 'pubsub'); sql($two, $change); });
 only_kept('deaf for a moment');
-is(sql($one, q{SELECT cache_get('all', 'changed')}), '"new"', 'deaf for a moment: the new value comes from Redis');
+is(sql($one, "SELECT cache_get('all', 'changed$step')"), '"new"', 'deaf for a moment: the new value comes from Redis');
 
 # Deaf when Redis is told, and Redis dies with all it knew.
 prepare();
@@ -149,10 +156,10 @@ deaf(sub {
 		$redis->start;
 	});
 settle($one);
-ok($two->poll_query_until('postgres', q{SET synchronous_commit = local; SELECT redis_tracking AND EXISTS (
+ok($two->poll_query_until('postgres', q{SELECT redis_tracking AND EXISTS (
 	SELECT FROM filteropt.cache_redis_heard WHERE run = '') FROM filteropt.cache_status()}),
 	'in progress: its worker knows that there is more to tell');
-is(rows(), 'changed deleted kept', 'in progress: not committed, so nothing has changed');
+is(rows(), "changed$step deleted$step kept$step", 'in progress: not committed, so nothing has changed');
 $two->append_conf('postgresql.conf', "synchronous_standby_names = ''");
 $two->reload;
 only_kept('in progress when Redis restarted');
@@ -162,7 +169,7 @@ $session->quit;
 prepare();
 deaf(sub { sql($two, $change); $redis->kill9; $two->stop('immediate'); $redis->start; });
 settle($one);
-$two->start;
+start($two);
 only_kept('the other server crashed too');
 
 # This server crashes as well; it remembers how far it had heard.
@@ -176,28 +183,29 @@ $redis->kill9;
 kill 'CONT', $pid;
 $one->stop('immediate');
 $redis->start;
-$one->start;
+start($one);
 only_kept('this server crashed too');
 
 # Deaf for too long: everything is in doubt.
 prepare();
 $one->stop;
 $one->append_conf('postgresql.conf', 'filteropt.cache_redis_shared = off');
-$one->start;
+start($one);
 sql($one, q{UPDATE cache_redis_heard SET at = at - interval '6 minutes'});
 $one->append_conf('postgresql.conf', 'filteropt.cache_redis_shared = on');
 $one->reload;
-ok($one->poll_query_until('postgres', q{SELECT count(*) = 0 FROM filteropt.cache_entry WHERE key IN ('kept', 'changed')}),
+ok($one->poll_query_until('postgres', qq{SELECT count(*) = 0 FROM filteropt.cache_entry
+	WHERE key ~ '^(changed|deleted|kept)$step\$'}),
 	'deaf for too long: all is dropped');
 settle();
 
 # What was told is kept for minutes only, a row a key.
-is(sql($two, q{SELECT count(*) > 0, count(DISTINCT name) <= 4 FROM cache_redis_told}), 't|t', 'names are kept');
+is(sql($two, q{SELECT count(*) > 0 FROM cache_redis_told}), 't', 'names are kept');
 sql($two, q{SELECT cache_put('all', 'k' || i % 100, '1') FROM generate_series(1, 100) i}) for 1 .. 3;
 is(sql($two, q{SELECT count(*) >= 300 FROM cache_redis_told}), 't', 'of each change');
 sql($two, q{INSERT INTO cache_redis_told (name) SELECT convert_to(repeat('x', 200) || i % 100, 'UTF8')
 	FROM generate_series(1, 10000) i});
-ok($two->poll_query_until('postgres', 'SELECT count(*) < 300 FROM filteropt.cache_redis_told'), 'and thinned when they are many');
+ok($two->poll_query_until('postgres', 'SELECT count(*) < 500 FROM filteropt.cache_redis_told'), 'and thinned when they are many');
 
 $two->stop;
 $one->stop;

@@ -63,8 +63,8 @@ sub order
 	my $control = $self->{control};
 
 	print $control "$order\n";
-	my $answer = <$control>;
-	die "the proxy has died at \"$order\"" unless defined $answer;
+	my $answer = IO::Select->new($control)->can_read(120) ? <$control> : undef;
+	die "the proxy has died, or waits in vain, at \"$order\"" unless defined $answer;
 	return;
 }
 

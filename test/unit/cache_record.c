@@ -111,7 +111,8 @@ refuses_spoilt(const FoRecord *record)
 int
 main(void)
 {
-	static const char kinds[] = {FO_RECORD_VALUE, FO_RECORD_TOMBSTONE, FO_RECORD_FENCE};
+	static const char kinds[] = {FO_RECORD_VALUE, FO_RECORD_TOMBSTONE, FO_RECORD_FENCE,
+		FO_RECORD_LEASE};
 	FoRecord	record;
 
 	for (size_t i = 0; i < sizeof(kinds); i++)

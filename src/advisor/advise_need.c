@@ -254,7 +254,8 @@ add_comparison(OpExpr *op, FoAdviseUse equal, double selectivity)
 		return;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	if (equal == FO_ADVISE_EQUAL && pull_varnos(looked_at.root, left) && pull_varnos(looked_at.root, right))
+	if (equal == FO_ADVISE_EQUAL && pull_varnos(looked_at.root, left) &&
+		pull_varnos(looked_at.root, right))
 		equal = FO_ADVISE_JOIN;
 	if (is_outside(right))
 	{
@@ -498,7 +499,8 @@ add_columns(void)
 
 	pull_varattnos((Node *) looked_at.rel->reltarget->exprs, looked_at.rel->relid, &attrs);
 	foreach(lc, looked_at.rel->baserestrictinfo)
-		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, looked_at.rel->relid, &attrs);
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, looked_at.rel->relid,
+			&attrs);
 	looked_at.		need->coverable = bms_num_members(attrs) <= FEW_COLUMNS;
 
 	while ((attr = bms_next_member(attrs, attr)) >= 0)

@@ -135,6 +135,7 @@ table_bytes(FoAdvise *advise)
 			if (list_member_oid(seen, relid))
 				continue;
 			seen = lappend_oid(seen, relid);
+
 			fo_advise_table_size(relid, &pages, &tuples);
 			bytes += pages * BLCKSZ;
 		}

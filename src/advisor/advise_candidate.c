@@ -64,6 +64,21 @@ join_keys(const List *first, const List *second)
 	return keys;
 }
 
+/* Would the columns make the index a second table? */
+static bool
+is_most_of_row(Oid relid, const Bitmapset *columns)
+{
+	double		pages;
+	double		tuples;
+	double		width = 0;
+	int			attnum = -1;
+
+	fo_advise_table_size(relid, &pages, &tuples);
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+		width += get_attavgwidth(relid, (AttrNumber) attnum);
+	return width * tuples > pages * BLCKSZ / 2;
+}
+
 /* Have an index with these keys among the candidates, and one that covers. */
 static void
 suggest(const Kit *kit, const List *keys)
@@ -84,7 +99,7 @@ suggest(const Kit *kit, const List *keys)
 		rest = bms_del_member(rest, index.keys[index.nkeys++].attnum);
 	}
 	fo_advise_add_index(kit->advise, &index);
-	if (!kit->need->coverable || bms_is_empty(rest))
+	if (!kit->need->coverable || bms_is_empty(rest) || is_most_of_row(kit->need->relid, rest))
 		return;
 	index.include = rest;
 	fo_advise_add_index(kit->advise, &index);

@@ -237,6 +237,13 @@ fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index)
 	return added;
 }
 
+/* What names the columns of the table. */
+static List *
+context_of(const FoAdviseIndex *index)
+{
+	return deparse_context_for(get_rel_name(index->relid), index->relid);
+}
+
 /* Write a key as CREATE INDEX wants it, without operator class and direction. */
 char *
 fo_advise_key_text(const FoAdviseIndex *index, int key)
@@ -246,10 +253,11 @@ fo_advise_key_text(const FoAdviseIndex *index, int key)
 
 	if (k->attnum != 0)
 		return pstrdup(quote_identifier(get_attname(index->relid, k->attnum, false)));
-	text = deparse_expression(k->expr, deparse_context_for(get_rel_name(index->relid), index->relid),
-							  false, false);
+	text = deparse_expression(k->expr, context_of(index), false, false);
+
 	if (IsA(k->expr, FuncExpr) && ((FuncExpr *) k->expr)->funcformat == COERCE_EXPLICIT_CALL)
 		return text;
+
 	return psprintf("(%s)", text);
 }
 
@@ -314,7 +322,6 @@ fo_advise_ddl(const FoAdviseIndex *index, const char *name)
 	if (index->predicate)
 		appendStringInfo(&buf, " WHERE %s",
 						 deparse_expression((Node *) make_ands_explicit(index->predicate),
-											deparse_context_for(get_rel_name(index->relid), index->relid),
-											false, false));
+											context_of(index), false, false));
 	return buf.data;
 }

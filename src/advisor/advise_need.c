@@ -37,7 +37,8 @@
 #include "utils/syscache.h"
 
 #define FEW_VALUES		16		/* a column for constants of partial indexes */
-#define FEW_COLUMNS		10		/* that an index may store for index-only scans */
+#define FEW_COLUMNS		10		/* that an index may store for index-only
+								 * scans */
 
 /* What is being looked at: only while a query is planned for its needs. */
 static struct
@@ -47,13 +48,13 @@ static struct
 	PlannerInfo *root;
 	RelOptInfo *rel;
 	FoAdviseNeed *need;
-}			look;
+} looked_at;
 
 /* Put the nodes of an expression into the advice's memory, its table as relation 1. */
 static Node *
 as_relation_one(Node *node)
 {
-	MemoryContext old = MemoryContextSwitchTo(look.advise->context);
+	MemoryContext old = MemoryContextSwitchTo(looked_at.advise->context);
 	Node	   *copy = copyObject(node);
 	List	   *vars = pull_var_clause(copy, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
 									   PVC_RECURSE_PLACEHOLDERS);
@@ -83,9 +84,9 @@ has_foreign_nodes(Node *node, void *context)
 static bool
 is_indexable(Node *node)
 {
-	Relids		relids = pull_varnos(look.root, node);
+	Relids		relids = pull_varnos(looked_at.root, node);
 
-	return bms_equal(relids, look.rel->relids) && !has_foreign_nodes(node, NULL) &&
+	return bms_equal(relids, looked_at.rel->relids) && !has_foreign_nodes(node, NULL) &&
 		!contain_mutable_functions(node);
 }
 
@@ -110,14 +111,15 @@ make_key(Node *expr, Oid am, Oid family, Oid collation, FoAdviseKey *key)
 static void
 add_term(const FoAdviseKey *key, Oid am, FoAdviseUse use, double selectivity)
 {
-	MemoryContext old = MemoryContextSwitchTo(look.advise->context);
+	MemoryContext old = MemoryContextSwitchTo(looked_at.advise->context);
 	FoAdviseTerm *term = palloc(sizeof(FoAdviseTerm));
 
 	term->key = *key;
 	term->am = am;
 	term->use = use;
 	term->selectivity = selectivity;
-	look.need->terms = lappend(look.need->terms, term);
+	looked_at.	need->terms = lappend(looked_at.need->terms, term);
+
 	MemoryContextSwitchTo(old);
 }
 
@@ -132,8 +134,8 @@ add_null_term(NullTest *test, double selectivity)
 	if (!test->argisrow && OidIsValid(opclass) &&
 		make_key((Node *) test->arg, BTREE_AM_OID, get_opclass_family(opclass),
 				 exprCollation((Node *) test->arg), &key))
-		add_term(&key, BTREE_AM_OID, test->nulltesttype == IS_NULL ? FO_ADVISE_EQUAL : FO_ADVISE_RANGE,
-				 selectivity);
+		add_term(&key, BTREE_AM_OID,
+				 test->nulltesttype == IS_NULL ? FO_ADVISE_EQUAL : FO_ADVISE_RANGE, selectivity);
 }
 
 /* The pattern begins with something to search for. */
@@ -161,7 +163,8 @@ add_prefix_term(Node *left, Node *right, Oid opno, Oid collation, double selecti
 	if (collation == C_COLLATION_OID)
 		opclass = GetDefaultOpClass(TEXTOID, BTREE_AM_OID);
 	else
-		opclass = get_opclass_oid(BTREE_AM_OID, list_make1(makeString("text_pattern_ops")), true);
+		opclass = get_opclass_oid(BTREE_AM_OID,
+								  list_make1(makeString("text_pattern_ops")), true);
 	if (OidIsValid(opclass) &&
 		make_key(left, BTREE_AM_OID, get_opclass_family(opclass), collation, &key))
 	{
@@ -235,7 +238,7 @@ add_operator_term(Node *left, Oid opno, Oid collation, FoAdviseUse equal, double
 static bool
 is_outside(Node *node)
 {
-	return !bms_overlap(pull_varnos(look.root, node), look.rel->relids) &&
+	return !bms_overlap(pull_varnos(looked_at.root, node), looked_at.rel->relids) &&
 		!contain_volatile_functions(node);
 }
 
@@ -251,7 +254,8 @@ add_comparison(OpExpr *op, FoAdviseUse equal, double selectivity)
 		return;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	if (equal == FO_ADVISE_EQUAL && pull_varnos(look.root, left) && pull_varnos(look.root, right))
+	if (equal == FO_ADVISE_EQUAL && pull_varnos(looked_at.root, left) &&
+		pull_varnos(looked_at.root, right))
 		equal = FO_ADVISE_JOIN;
 	if (is_outside(right))
 	{
@@ -327,8 +331,8 @@ has_few_values(Node *expr)
 		expr = (Node *) ((RelabelType *) expr)->arg;
 	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
 		return false;
-	fo_advise_table_size(look.need->relid, &pages, &tuples);
-	distinct = fo_advise_distinct(look.need->relid, ((Var *) expr)->varattno, tuples);
+	fo_advise_table_size(looked_at.need->relid, &pages, &tuples);
+	distinct = fo_advise_distinct(looked_at.need->relid, ((Var *) expr)->varattno, tuples);
 	return distinct <= FEW_VALUES && distinct * 10 <= tuples;
 }
 
@@ -341,7 +345,7 @@ static bool
 is_predicate(Node *clause)
 {
 	if (has_foreign_nodes(clause, NULL) || contain_mutable_functions(clause) ||
-		look.query->guessed)
+		looked_at.query->guessed)
 		return IsA(clause, NullTest) && is_indexable((Node *) ((NullTest *) clause)->arg);
 	if (IsA(clause, NullTest))
 		return true;
@@ -372,15 +376,16 @@ add_predicate(RestrictInfo *rinfo, double selectivity)
 	FoAdvisePredicate *predicate;
 	Node	   *clause = (Node *) rinfo->clause;
 
-	if (!bms_equal(rinfo->clause_relids, look.rel->relids) || rinfo->pseudoconstant ||
+	if (!bms_equal(rinfo->clause_relids, looked_at.rel->relids) || rinfo->pseudoconstant ||
 		!is_predicate(clause))
 		return;
 	clause = as_relation_one(clause);
-	old = MemoryContextSwitchTo(look.advise->context);
+	old = MemoryContextSwitchTo(looked_at.advise->context);
 	predicate = palloc(sizeof(FoAdvisePredicate));
 	predicate->clause = clause;
 	predicate->selectivity = selectivity;
-	look.need->predicates = lappend(look.need->predicates, predicate);
+	looked_at.	need->predicates = lappend(looked_at.need->predicates, predicate);
+
 	MemoryContextSwitchTo(old);
 }
 
@@ -394,7 +399,7 @@ member_of_table(EquivalenceClass *class)
 	{
 		EquivalenceMember *member = lfirst(lc);
 
-		if (bms_equal(member->em_relids, look.rel->relids) && !member->em_is_child)
+		if (bms_equal(member->em_relids, looked_at.rel->relids) && !member->em_is_child)
 			return member;
 	}
 	return NULL;
@@ -406,7 +411,7 @@ add_joins(void)
 {
 	ListCell   *lc;
 
-	foreach(lc, look.root->eq_classes)
+	foreach(lc, looked_at.root->eq_classes)
 	{
 		EquivalenceClass *class = lfirst(lc);
 		EquivalenceMember *member = member_of_table(class);
@@ -469,16 +474,17 @@ add_order(List *pathkeys)
 			break;
 		key.descending = fo_pathkey_descending(pathkey);
 		key.nulls_first = pathkey->pk_nulls_first;
-		old = MemoryContextSwitchTo(look.advise->context);
+		old = MemoryContextSwitchTo(looked_at.advise->context);
 		copy = palloc(sizeof(FoAdviseKey));
 		*copy = key;
 		order = lappend(order, copy);
 		MemoryContextSwitchTo(old);
 	}
 	turn_round(order);
-	old = MemoryContextSwitchTo(look.advise->context);
+	old = MemoryContextSwitchTo(looked_at.advise->context);
 	if (order)
-		look.need->orders = lappend(look.need->orders, order);
+		looked_at.	need->orders = lappend(looked_at.need->orders, order);
+
 	MemoryContextSwitchTo(old);
 }
 
@@ -489,20 +495,23 @@ add_columns(void)
 	Bitmapset  *attrs = NULL;
 	int			attr = -1;
 	ListCell   *lc;
-	MemoryContext old = MemoryContextSwitchTo(look.advise->context);
+	MemoryContext old = MemoryContextSwitchTo(looked_at.advise->context);
 
-	pull_varattnos((Node *) look.rel->reltarget->exprs, look.rel->relid, &attrs);
-	foreach(lc, look.rel->baserestrictinfo)
-		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, look.rel->relid, &attrs);
-	look.need->coverable = bms_num_members(attrs) <= FEW_COLUMNS;
+	pull_varattnos((Node *) looked_at.rel->reltarget->exprs, looked_at.rel->relid, &attrs);
+	foreach(lc, looked_at.rel->baserestrictinfo)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, looked_at.rel->relid,
+					   &attrs);
+	looked_at.	need->coverable = bms_num_members(attrs) <= FEW_COLUMNS;
+
 	while ((attr = bms_next_member(attrs, attr)) >= 0)
 	{
 		int			attnum = attr + FirstLowInvalidHeapAttributeNumber;
 
 		if (attnum > 0)
-			look.need->columns = bms_add_member(look.need->columns, attnum);
+			looked_at.	need->columns = bms_add_member(looked_at.need->columns, attnum);
+
 		else
-			look.need->coverable = false;
+			looked_at.	need->coverable = false;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -537,14 +546,16 @@ fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (look.query == NULL || !is_interesting(root, rel, rte))
+	if (looked_at.query == NULL || !is_interesting(root, rel, rte))
 		return;
-	look.root = root;
-	look.rel = rel;
-	old = MemoryContextSwitchTo(look.advise->context);
-	look.need = palloc0(sizeof(FoAdviseNeed));
-	look.need->relid = rte->relid;
-	look.query->needs = lappend(look.query->needs, look.need);
+	looked_at.	root = root;
+	looked_at.	rel = rel;
+
+	old = MemoryContextSwitchTo(looked_at.advise->context);
+	looked_at.	need = palloc0(sizeof(FoAdviseNeed));
+	looked_at.	need->relid = rte->relid;
+	looked_at.	query->needs = lappend(looked_at.query->needs, looked_at.need);
+
 	MemoryContextSwitchTo(old);
 	foreach(lc, rel->baserestrictinfo)
 	{
@@ -567,12 +578,12 @@ fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 void
 fo_advise_needs_start(FoAdvise *advise, FoAdviseQuery *query)
 {
-	look.advise = advise;
-	look.query = query;
+	looked_at.	advise = advise;
+	looked_at.	query = query;
 }
 
 void
 fo_advise_needs_stop(void)
 {
-	look.query = NULL;
+	looked_at.	query = NULL;
 }

@@ -19,7 +19,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#define LEAST_SHARE		0.01	/* of a query's cost that a candidate must save */
+#define LEAST_SHARE		0.01	/* of a query's cost that a candidate must
+								 * save */
 #define LEAST_GAIN_SHARE	0.002	/* of the workload's cost */
 #define LEAST_GAIN_COST	1.0		/* and so much besides: a page or so */
 #define LEAST_GAIN_MS	0.01
@@ -212,7 +213,11 @@ set_price(FoAdvise *advise, FoAdviseIndex *index)
 
 		if (writes->relid != index->relid)
 			continue;
-		/* An update of its column makes a new entry, and one in other indexes. */
+
+		/*
+		 * An update of its column makes a new entry, and one in other
+		 * indexes.
+		 */
 		if (bms_overlap(writes->columns, columns_of(index)))
 			rows += 2 * writes->updated;
 		index->price += rows * index->share * row_price(index);

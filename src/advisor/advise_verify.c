@@ -119,7 +119,7 @@ run_once(FoAdvise *advise, FoAdviseQuery *query, const FoPickSet *given, double 
 	if (!fo_advise_guarded(advise, run_it, &run, &problem) && !timer_went_off)
 	{
 		query->runnable = false;
-		ereport(DEBUG1, (errmsg_internal("query " INT64_FORMAT " cannot be run: %s", query->id, problem)));
+		elog(DEBUG1, "query " INT64_FORMAT " cannot be run: %s", query->id, problem);
 	}
 	disable_timeout(timer, false);
 	advise->run_ended = NULL;

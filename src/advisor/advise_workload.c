@@ -174,7 +174,8 @@ analyse_it(void *arg)
 
 	if (tree->commandType == CMD_UTILITY)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("%s is not a query", GetCommandTagName(CreateCommandTag(tree->utilityStmt)))));
+						errmsg("%s is not a query",
+							   GetCommandTagName(CreateCommandTag(tree->utilityStmt)))));
 	tree->queryId = 0;
 	rewritten = QueryRewrite(tree);
 	if (list_length(rewritten) != 1)
@@ -204,6 +205,7 @@ add_statement(FoAdvise *advise, int64 id, const char *text, double weight, RawSt
 
 	query->id = id;
 	query->text = text;
+
 	query->weight = weight;
 	query->ms_before = -1;
 	advise->queries = lappend(advise->queries, query);

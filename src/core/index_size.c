@@ -28,7 +28,7 @@ align8(double bytes)
 static FoIndexSize
 with_upper_levels(double leaves, double entry)
 {
-	FoIndexSize size = {leaves + 1, 0};	/* the first page is about the index */
+	FoIndexSize size = {leaves + 1, 0}; /* the first page is about the index */
 	double		fanout = fmax(2, floor(PAGE_ROOM * 0.7 / entry));
 
 	for (double level = leaves; level > 1; size.height++)

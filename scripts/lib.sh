@@ -95,11 +95,38 @@ copy_tree()
 
 # Build $work/tree, warnings being errors, and install it for private use.
 # Debian's servers find an extension under extension_destdir; any other is
-# copied whole, as an installation of PostgreSQL can be moved.
+# copied whole, as an installation of PostgreSQL can be moved.  What a calling
+# script has built already, in STAGED, is copied instead.
 stage()
 {
+	if [ -n "${STAGED:-}" ]; then
+		stage_copy
+	else
+		copy_tree
+		stage_build
+	fi
+	server_conf >"$work/server.conf"
+	give_to_server "$work"
+}
+
+stage_copy()
+{
+	cp -a "$STAGED/tree" "$work"
+	stagedir=
+	if [ -e "$STAGED/stage" ]; then
+		stagedir=$work/stage
+		cp -a "$STAGED/stage" "$work"
+	else
+		cp -a "$STAGED/pgsql" "$work"
+		PG_CONFIG=$work/pgsql/bin/pg_config
+	fi
+	export PG_CONFIG
+	bindir=$("$PG_CONFIG" --bindir)
+}
+
+stage_build()
+{
 	local prefix destdir=()
-	copy_tree
 	bindir=$("$PG_CONFIG" --bindir)
 	if grep -q '^extension_destdir' < <("$bindir/postgres" --describe-config); then
 		stagedir=$work/stage
@@ -119,8 +146,6 @@ stage()
 		EXTRA_CFLAGS="${EXTRA_CFLAGS:-}" "PG_CONFIG=$PG_CONFIG" all
 	make -C "$work/tree" -s WERROR="${WERROR-1}" EXTRA_CFLAGS="${EXTRA_CFLAGS:-}" \
 		"PG_CONFIG=$PG_CONFIG" "${destdir[@]}" install
-	server_conf >"$work/server.conf"
-	give_to_server "$work"
 }
 
 # Settings of every private server.

@@ -375,12 +375,14 @@ static void
 flush_bucket(FoBucket *bucket, bool fold)
 {
 	bool		mine = bucket->owner == GetCurrentSubTransactionId();
-	MemoryContext cxt = mine ? bucket->cxt :
-		AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup flush",
-							  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	MemoryContext cxt = bucket->cxt;
+	MemoryContext old;
 	ListCell   *lc;
 
+	if (!mine)
+		cxt = AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup flush",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
 	foreach(lc, bucket->sets)
 		flush_set(lfirst(lc), bucket->cid, fold);
 	written = true;

@@ -402,7 +402,7 @@ begin_scan(FoFold *fold)
 
 /* Find the rows of the delta's group by the index, or all without groups. */
 static void
-look(FoFold *fold, const FoDelta *delta)
+find_group(FoFold *fold, const FoDelta *delta)
 {
 	if (fold->snapshot == NULL)
 	{
@@ -454,7 +454,7 @@ fold_by_index(FoFold *fold, FoDelta *delta)
 	FoDelta    *rest;
 	MemoryContext old;
 
-	look(fold, delta);
+	find_group(fold, delta);
 	old = MemoryContextSwitchTo(fold->cxt);
 	rest = fold_delta(fold, delta);
 	MemoryContextSwitchTo(old);

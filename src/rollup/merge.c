@@ -68,7 +68,7 @@ typedef struct Merge
 	MemoryContext cxt;			/* of one group */
 	int64		merged;			/* rows removed so far */
 	int64		limit;			/* rows to look at, about; 0: all */
-	ItemPointerData place;		/* row to start at, then the first one not looked at */
+	ItemPointerData place;		/* where to start, then where it ended */
 } Merge;
 
 /*

@@ -27,7 +27,7 @@ typedef struct FoWalk
 	IndexScanDesc scan;			/* NULL: the next range is to begin */
 	Datum	   *from;			/* group to start at; NULL: the first */
 	bool	   *fromnulls;
-	int			fixed;			/* columns equal to the group's; -1: at the end */
+	int			fixed;			/* columns as in "from"; -1: at the end */
 	FoWalkKind	kind;
 	ScanKeyData keys[INDEX_MAX_KEYS];
 } FoWalk;

@@ -22,7 +22,7 @@
  */
 bool
 fo_heap_update(Relation relation, ItemPointer tid, HeapTuple row, CommandId cid,
-			   Snapshot snapshot, bool *index_it, bool *summaries)
+			   bool *index_it, bool *summaries)
 {
 	bool		wait = false;
 	LockTupleMode mode;
@@ -35,7 +35,7 @@ fo_heap_update(Relation relation, ItemPointer tid, HeapTuple row, CommandId cid,
 #ifdef USE_ASSERT_CHECKING
 	TupleTableSlot *old = table_slot_create(relation, NULL);
 
-	result = table_tuple_lock(relation, tid, snapshot, old, cid, LockTupleNoKeyExclusive,
+	result = table_tuple_lock(relation, tid, SnapshotSelf, old, cid, LockTupleNoKeyExclusive,
 							  LockWaitSkip, 0, &failure);
 	ExecDropSingleTupleTableSlot(old);
 	if (result != TM_Ok)

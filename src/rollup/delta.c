@@ -367,25 +367,33 @@ flush_set(FoDeltaSet *set, CommandId cid, bool fold)
 						  (uint64) (INSTR_TIME_GET_DOUBLE(time) * 1e9));
 }
 
-/* Write one bucket under the current subtransaction. */
+/*
+ * Write one bucket under the current subtransaction.  What that takes of memory is the
+ * bucket's if the bucket goes with it.
+ */
 static void
 flush_bucket(FoBucket *bucket, bool fold)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
-											  "filteropt rollup flush",
-											  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	bool		mine = bucket->owner == GetCurrentSubTransactionId();
+	MemoryContext cxt = bucket->cxt;
+	MemoryContext old;
 	ListCell   *lc;
 
+	if (!mine)
+		cxt = AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup flush",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
 	foreach(lc, bucket->sets)
 		flush_set(lfirst(lc), bucket->cid, fold);
 	written = true;
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
-	if (bucket->owner == GetCurrentSubTransactionId())
+	if (mine)
 		drop_bucket(bucket);
 	else
+	{
+		MemoryContextDelete(cxt);
 		bucket->flushed_in = GetCurrentSubTransactionId();
+	}
 }
 
 /*

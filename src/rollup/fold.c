@@ -69,6 +69,9 @@ PG_FUNCTION_INFO_V1(fo_rollup_row_bound);
  */
 #define CROWDED		512
 
+/* So few deltas need no memory that is freed from one to the next. */
+#define FEW			8
+
 /* Is nobody changing the visible row?  Whoever has stamped it is, or just has. */
 bool
 fo_rollup_is_free(HeapTuple row)
@@ -92,21 +95,14 @@ collect(FoFold *fold, HeapTuple row, ItemPointer root)
 }
 
 /*
- * Tidy up a page that is pinned and not locked.  Unlike an index scan this leaves
- * dead rows there until room for new ones gets scarce: to prune at each visit would
- * cost as much as the update.
+ * Is the locked page to be tidied up once it is unlocked?  Unlike an index scan this
+ * leaves dead rows there until room for new ones gets scarce: to prune at each visit
+ * would cost as much as the update.
  */
-void
-fo_rollup_prune(Relation rel, Buffer buffer)
+bool
+fo_rollup_crowded(Buffer buffer)
 {
-	Page		page = BufferGetPage(buffer);
-	bool		crowded;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	crowded = PageGetHeapFreeSpace(page) < CROWDED;
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	if (crowded)
-		heap_page_prune_opt(rel, buffer);
+	return PageGetHeapFreeSpace(BufferGetPage(buffer)) < CROWDED;
 }
 
 /*
@@ -120,8 +116,8 @@ fetch_row(FoFold *fold, ItemPointerData tid, bool *all_dead)
 	Buffer		buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tid));
 	HeapTupleData row;
 	HeapTuple	copy = NULL;
+	bool		crowded;
 
-	fo_rollup_prune(rel, buffer);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (heap_hot_search_buffer(&tid, rel, buffer, fold->snapshot, &row, all_dead, true))
 	{
@@ -130,7 +126,11 @@ fetch_row(FoFold *fold, ItemPointerData tid, bool *all_dead)
 		copy = heap_copytuple(&row);
 		MemoryContextSwitchTo(old);
 	}
-	UnlockReleaseBuffer(buffer);
+	crowded = fo_rollup_crowded(buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (crowded)
+		heap_page_prune_opt(rel, buffer);
+	ReleaseBuffer(buffer);
 	return copy;
 }
 
@@ -271,7 +271,7 @@ fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row, ItemPointer r
 	bool		index_it;
 	bool		summaries;
 
-	if (!fo_heap_update(rel, old, row, fold->cid, fold->snapshot, &index_it, &summaries))
+	if (!fo_heap_update(rel, old, row, fold->cid, &index_it, &summaries))
 		return false;
 	if (index_it)
 		index_row(fold, row, summaries);
@@ -357,21 +357,30 @@ group_index(FoRollup *rollup, FoTarget *target)
 
 /* Prepare; false when folding must not happen now. */
 static bool
-begin_fold(FoFold *fold, FoRollup *rollup, FoTarget *target)
+begin_fold(FoFold *fold, FoRollup *rollup, FoTarget *target, int ndeltas)
 {
+	if (!fo_rollup_lock(rollup->ids.query, RowExclusiveLock, false))
+		return false;
 	fold->rollup = rollup;
 	fold->target = target;
 	fold->scan = NULL;
 	fold->index = NULL;
-	if (!fo_rollup_lock(rollup->ids.query, RowExclusiveLock, false))
-		return false;
-	PushActiveSnapshot(GetLatestSnapshot());
-	fold->snapshot = GetActiveSnapshot();
+	fold->snapshot = NULL;
 	fold->cid = GetCurrentCommandId(true);
 	fold->slot = NULL;
-	fold->cxt = AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup fold",
-									  ALLOCSET_DEFAULT_SIZES);
+	fold->few = ndeltas <= FEW;
+	fold->cxt = fold->few ? CurrentMemoryContext :
+		AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup fold",
+							  ALLOCSET_DEFAULT_SIZES);
 	return true;
+}
+
+/* Free what belongs to one group or page. */
+void
+fo_rollup_forget(FoFold *fold)
+{
+	if (!fold->few)
+		MemoryContextReset(fold->cxt);
 }
 
 /* Start to use the index; false if there is none. */
@@ -393,8 +402,13 @@ begin_scan(FoFold *fold)
 
 /* Find the rows of the delta's group by the index, or all without groups. */
 static void
-look(FoFold *fold, const FoDelta *delta)
+find_group(FoFold *fold, const FoDelta *delta)
 {
+	if (fold->snapshot == NULL)
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		fold->snapshot = GetActiveSnapshot();
+	}
 	if (fold->rollup->layout->ngroups == 0)
 		find_all_rows(fold);
 	else if (fold->scan || begin_scan(fold))
@@ -409,7 +423,8 @@ end_fold(FoFold *fold)
 		index_endscan(fold->scan);
 	if (fold->slot)
 		ExecDropSingleTupleTableSlot(fold->slot);
-	PopActiveSnapshot();
+	if (fold->snapshot)
+		PopActiveSnapshot();
 }
 
 /* Order deltas roughly as the index does, for locality of its pages. */
@@ -439,13 +454,13 @@ fold_by_index(FoFold *fold, FoDelta *delta)
 	FoDelta    *rest;
 	MemoryContext old;
 
-	look(fold, delta);
+	find_group(fold, delta);
 	old = MemoryContextSwitchTo(fold->cxt);
 	rest = fold_delta(fold, delta);
 	MemoryContextSwitchTo(old);
 	if (rest && rest != delta)
 		rest = copy_delta(fold->rollup, rest);
-	MemoryContextReset(fold->cxt);
+	fo_rollup_forget(fold);
 	return rest;
 }
 
@@ -459,7 +474,7 @@ fo_rollup_fold(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas
 	FoFold		fold;
 	int			left = 0;
 
-	if (!fo_rollup_may_fold || !begin_fold(&fold, rollup, target))
+	if (!fo_rollup_may_fold || !begin_fold(&fold, rollup, target, ndeltas))
 		return ndeltas;
 	if (rollup->layout->ngroups > 0)
 		ndeltas = fo_rollup_sweep(&fold, deltas, ndeltas);

@@ -32,12 +32,13 @@ typedef struct FoFold
 	FoRollup   *rollup;
 	FoTarget   *target;
 	Relation	index;			/* on the group columns; NULL without any */
-	Snapshot	snapshot;
+	Snapshot	snapshot;		/* NULL: not taken, no look went by the index */
 	CommandId	cid;
 	IndexScanDesc scan;			/* NULL: not started */
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	TupleTableSlot *slot;		/* NULL: not made */
 	MemoryContext cxt;			/* of one group, or of the groups of one page */
+	bool		few;			/* cxt is the caller's, nothing is freed early */
 	int			nrows;			/* free rows found */
 	HeapTuple	rows[FO_FOLD_ROWS];
 	ItemPointerData roots[FO_FOLD_ROWS];	/* where index entries point */
@@ -53,7 +54,8 @@ extern FoDelta *fo_rollup_sum(FoFold *fold, const FoDelta *delta, HeapTuple row)
 extern bool fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row,
 								 ItemPointer root, const FoDelta *delta);
 extern HeapTuple fo_rollup_form_row(FoFold *fold, const FoDelta *delta);
-extern void fo_rollup_prune(Relation rel, Buffer buffer);
+extern bool fo_rollup_crowded(Buffer buffer);
+extern void fo_rollup_forget(FoFold *fold);
 
 /* Folding page by page (sweep.c). */
 extern int	fo_rollup_sweep(FoFold *fold, FoDelta **deltas, int ndeltas);

@@ -12,7 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-/* Does the index lead with exactly the group columns, in order? */
+/* Does the index have exactly the group columns as keys, in order, ascending? */
 bool
 fo_rollup_is_group_index(Relation index, int ngroups)
 {
@@ -22,7 +22,7 @@ fo_rollup_is_group_index(Relation index, int ngroups)
 		return false;
 	for (int i = 0; i < ngroups; i++)
 	{
-		if (index->rd_index->indkey.values[i] != i + 1)
+		if (index->rd_index->indkey.values[i] != i + 1 || index->rd_indoption[i] != 0)
 			return false;
 	}
 	return true;

@@ -14,6 +14,10 @@
  * data table (fo_rollup_lock: merges share it, a rebuild has it alone), which
  * merges only try.
  *
+ * The worker merges in steps, each of some rows and in a transaction of its own: it
+ * goes through the index, and where a step ends the next one starts.  The place is
+ * the address of a row.  That is only a hint: if it is gone, the walk starts over.
+ *
  * A group whose extreme or floating-point sum is in doubt is recomputed from the
  * base table under the same snapshot, by rollup_merge and the worker only.
  */
@@ -25,7 +29,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "base/compat.h"
+#include "base/compat_write.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
@@ -35,7 +39,7 @@
 #include "rollup/recompute.h"
 #include "rollup/settings.h"
 #include "rollup/stat.h"
-#include "rollup/worker.h"
+#include "rollup/walk.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -63,6 +67,8 @@ typedef struct Merge
 	TupleTableSlot *slot;
 	MemoryContext cxt;			/* of one group */
 	int64		merged;			/* rows removed so far */
+	int64		limit;			/* rows to look at, about; 0: all */
+	ItemPointerData place;		/* where to start, then where it ended */
 } Merge;
 
 /*
@@ -199,6 +205,8 @@ begin_merge(Merge *merge, FoRollup *rollup, Relation data)
 	merge->rollup = rollup;
 	merge->data = data;
 	merge->merged = 0;
+	merge->limit = 0;
+	ItemPointerSetInvalid(&merge->place);
 	merge->index = open_group_index(data, ngroups);
 	if (merge->index == NULL && ngroups > 0)
 		return false;
@@ -295,20 +303,43 @@ end_run(Merge *merge, Run *run, bool split)
 	MemoryContextReset(merge->cxt);
 }
 
+/* The group values of the row to start at; false: start with the first. */
+static bool
+find_start(Merge *merge, Datum *values, bool *nulls)
+{
+	HeapTuple	row;
+
+	if (!ItemPointerIsValid(&merge->place) ||
+		!fo_has_block(merge->data, ItemPointerGetBlockNumber(&merge->place)) ||
+		!table_tuple_fetch_row_version(merge->data, &merge->place, SnapshotAny,
+									   merge->slot))
+		return false;
+	row = ExecCopySlotHeapTuple(merge->slot);
+	heap_deform_tuple(row, RelationGetDescr(merge->data), values, nulls);
+	ExecClearTuple(merge->slot);
+	return true;
+}
+
 /*
- * Look at every group once, in the order of the index.  The scan keeps memory of
- * its own, so only the rows of a group live in the context that is reset.
+ * Look at groups in the order of the index, at each once, until the limit is reached.
+ * The walk keeps memory of its own, so only the rows of a group live in the context
+ * that is reset.
  */
 static void
 merge_groups(Merge *merge)
 {
 	MemoryContext old = CurrentMemoryContext;
-	IndexScanDesc scan;
+	Datum	   *values = palloc(sizeof(Datum) * merge->rollup->natts);
+	bool	   *nulls = palloc(sizeof(bool) * merge->rollup->natts);
+	bool		started = find_start(merge, values, nulls);
+	FoWalk		walk;
 	Run			run = {0, true, NULL};
+	int64		looked = 0;
 
-	scan = fo_index_beginscan(merge->data, merge->index, merge->snapshot, 0);
-	index_rescan(scan, NULL, 0, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, merge->slot))
+	fo_rollup_walk_begin(&walk, merge->data, merge->index, merge->snapshot,
+						 started ? values : NULL, nulls);
+	ItemPointerSetInvalid(&merge->place);
+	while (fo_rollup_walk_next(&walk, merge->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(merge->cxt);
@@ -316,19 +347,25 @@ merge_groups(Merge *merge)
 			end_run(merge, &run, false);
 		else if (run.nrows == MAX_RUN)
 			end_run(merge, &run, true);
-		collect(merge, &run);
+		if (run.nrows == 0 && run.complete && merge->limit > 0 && looked >= merge->limit)
+			merge->place = merge->slot->tts_tid;
+		else
+			collect(merge, &run);
 		MemoryContextSwitchTo(old);
+		if (ItemPointerIsValid(&merge->place))
+			break;
+		looked++;
 	}
 	ExecClearTuple(merge->slot);
 	MemoryContextSwitchTo(merge->cxt);
 	end_run(merge, &run, false);
 	MemoryContextSwitchTo(old);
-	index_endscan(scan);
+	fo_rollup_walk_end(&walk);
 }
 
-/* One pass of fo_rollup_merge_all; returns the number of rows saved. */
+/* Merge from merge->place on, up to the limit; returns the number of rows saved. */
 static int64
-merge_pass(FoRollup *rollup, Relation data)
+merge_pass(FoRollup *rollup, Relation data, int64 limit, ItemPointer place)
 {
 	Merge		merge;
 
@@ -338,10 +375,13 @@ merge_pass(FoRollup *rollup, Relation data)
 				 errmsg("rollup table \"%s\" has no index on its group columns",
 						RelationGetRelationName(data)),
 				 errhint("Call filteropt.rollup_drop and rollup_create again.")));
+	merge.limit = limit;
+	merge.place = *place;
 	if (merge.index)
 		merge_groups(&merge);
 	else
 		merge_only_group(&merge);
+	*place = merge.place;
 	end_merge(&merge);
 	CommandCounterIncrement();
 	return merge.merged;
@@ -356,6 +396,7 @@ int64
 fo_rollup_merge_all(FoRollup *rollup)
 {
 	Relation	data;
+	ItemPointerData place;
 	int64		total = 0;
 	int64		saved;
 
@@ -366,10 +407,28 @@ fo_rollup_merge_all(FoRollup *rollup)
 	data = table_open(rollup->ids.data, RowExclusiveLock);
 	do
 	{
-		saved = merge_pass(rollup, data);
+		ItemPointerSetInvalid(&place);
+		saved = merge_pass(rollup, data, 0, &place);
 		total += saved;
 	} while (saved >= MAX_RUN - 1);
 	table_close(data, NoLock);
 	fo_rollup_count_merge(rollup->counters, total);
 	return total;
+}
+
+/*
+ * Merge the groups of about so many rows, from *place on (invalid: the first), which
+ * moves on, and becomes invalid at the end.  False if a rebuild is running.
+ */
+bool
+fo_rollup_merge_step(FoRollup *rollup, int64 rows, ItemPointer place)
+{
+	Relation	data;
+
+	if (!fo_rollup_lock(rollup->ids.query, RowExclusiveLock, false))
+		return false;
+	data = table_open(rollup->ids.data, RowExclusiveLock);
+	fo_rollup_count_merge(rollup->counters, merge_pass(rollup, data, rows, place));
+	table_close(data, NoLock);
+	return true;
 }

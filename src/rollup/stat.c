@@ -55,6 +55,7 @@ clear(FoRollupCounters *counters)
 	pg_atomic_init_u64(&counters->nanoseconds, 0);
 	pg_atomic_init_u64(&counters->merges, 0);
 	pg_atomic_init_u64(&counters->saved, 0);
+	pg_atomic_init_u64(&counters->place, 0);
 }
 
 static void

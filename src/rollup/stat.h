@@ -9,7 +9,7 @@
 
 #include "port/atomics.h"
 
-/* Counters of one rollup, in shared memory; added to without any lock. */
+/* Counters of one rollup, in shared memory; used without any lock. */
 typedef struct FoRollupCounters
 {
 	pg_atomic_uint64 writes;	/* transactions, or parts of one, written */
@@ -18,6 +18,7 @@ typedef struct FoRollupCounters
 	pg_atomic_uint64 nanoseconds;	/* spent by writers on the two */
 	pg_atomic_uint64 merges;	/* passes that saved rows */
 	pg_atomic_uint64 saved;		/* rows saved by them */
+	pg_atomic_uint64 place;		/* where the worker goes on: block and offset */
 } FoRollupCounters;
 
 extern FoRollupCounters *fo_rollup_counters(Oid data);

@@ -10,7 +10,10 @@
  * writer, goes to the index (fold.c).
  *
  * A row that is written often is a chain of versions, dead ones most of them: the
- * look starts at the version that this backend has seen last.
+ * look starts at the version that this backend has seen last.  It asks what is
+ * committed when it looks (SnapshotSelf): to take a snapshot would cost a tenth of the
+ * whole fold, and more the more sessions there are, and to see what commits after it
+ * is welcome (fold.c, "Why the sum is right").
  *
  * In most rollups all partial columns are counts and integer sums.  Then the new
  * row is the copied one with numbers added in place: as these columns are the last
@@ -106,7 +109,7 @@ follow_tip(FoFold *fold, Buffer buffer, BlockNumber block, OffsetNumber tip,
 		row->t_data = (HeapTupleHeader) PageGetItem(page, item);
 		row->t_len = ItemIdGetLength(item);
 		ItemPointerSet(&row->t_self, block, tip);
-		if (HeapTupleSatisfiesVisibility(row, fold->snapshot, buffer))
+		if (HeapTupleSatisfiesVisibility(row, SnapshotSelf, buffer))
 			return true;
 		if (!HeapTupleIsHotUpdated(row))
 			return false;
@@ -124,26 +127,39 @@ find_version(FoFold *fold, Buffer buffer, uint64 place, HeapTuple row)
 	if (follow_tip(fold, buffer, BLOCK_OF(place), TIP_OF(place), row))
 		return true;
 	ItemPointerSet(&root, BLOCK_OF(place), ROOT_OF(place));
-	return heap_hot_search_buffer(&root, fold->target->rel, buffer, fold->snapshot, row,
-								  NULL, true);
+	return heap_hot_search_buffer(&root, fold->target->rel, buffer, SnapshotSelf, row, NULL,
+								  true);
+}
+
+/* May this command change the row?  Not if it, or a later one, has written it. */
+static bool
+is_earlier(FoFold *fold, HeapTuple row)
+{
+	return HeapTupleHeaderXminCommitted(row->t_data) ||
+		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(row->t_data)) ||
+		HeapTupleHeaderGetCmin(row->t_data) < fold->cid;
 }
 
 /* Copy the free rows of the groups that are on one page. */
 static void
 copy_rows(FoFold *fold, Buffer buffer, Placed *placed, int n)
 {
-	fo_rollup_prune(fold->target->rel, buffer);
+	bool		crowded;
+
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	for (int i = 0; i < n; i++)
 	{
 		HeapTupleData row;
 
 		if (find_version(fold, buffer, placed[i].place, &row) &&
-			fo_rollup_is_free(&row) &&
+			fo_rollup_is_free(&row) && is_earlier(fold, &row) &&
 			fo_rollup_same_group(fold, placed[i].delta, &row))
 			placed[i].row = heap_copytuple(&row);
 	}
+	crowded = fo_rollup_crowded(buffer);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (crowded)
+		heap_page_prune_opt(fold->target->rel, buffer);
 }
 
 /* Add the delta's numbers to those at the end of the row. */
@@ -207,7 +223,7 @@ sweep_page(FoFold *fold, Placed *placed, int n, FoDelta **left)
 			left[nleft++] = placed[i].delta;
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(fold->cxt);
+	fo_rollup_forget(fold);
 	return nleft;
 }
 

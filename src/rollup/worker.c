@@ -4,8 +4,10 @@
  *
  * A launcher, connected to no database, starts one short-lived worker per
  * database and pass, one after the other, so that a pass never occupies more
- * than one worker slot.  A worker merges each rollup of its database in a
- * transaction of its own, as the rollup's owner.  Writers bound the backlog by
+ * than one worker slot.  A worker merges the rollups of its database as their owners,
+ * in short transactions: a step looks at some thousand rows, and a pass at some ten
+ * thousand of each rollup.  The next pass goes on where it ended, so what the worker
+ * costs does not depend on how large a rollup is.  Writers bound the backlog by
  * themselves (fold.c); the worker merges what they leave in groups that nobody
  * writes any more, and what serializable and prepared transactions append.
  */
@@ -25,12 +27,12 @@
 #include "rollup/manage.h"
 #include "rollup/merge.h"
 #include "rollup/settings.h"
+#include "rollup/stat.h"
 #include "rollup/worker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -40,12 +42,9 @@
 PGDLLEXPORT void fo_rollup_launcher_main(Datum arg);
 PGDLLEXPORT void fo_rollup_worker_main(Datum arg);
 
-/*
- * A large rollup is left alone while so small a share of its rows is new: a pass
- * reads its whole index.  Writers bound the groups that are written often.
- */
-#define LARGE_ROLLUP	100000
-#define NEW_ONE_IN		20
+/* Rows looked at in one transaction, and transactions for a rollup in one pass. */
+#define STEP_ROWS		2000
+#define PASS_STEPS		10
 
 /* Fill in what both kinds of worker have in common. */
 static void
@@ -146,29 +145,43 @@ fo_rollup_launcher_main(Datum arg)
 	}
 }
 
-/* Has enough been written since the last vacuum to be worth a pass? */
-static bool
-worth_a_pass(Oid data)
+/* The place where the last pass has ended. */
+static void
+get_place(FoRollupCounters *counters, ItemPointer place)
 {
-	int64		live = DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples,
-														 ObjectIdGetDatum(data)));
-	int64		written = DatumGetInt64(DirectFunctionCall1(pg_stat_get_ins_since_vacuum,
-															ObjectIdGetDatum(data)));
+	uint64		packed = counters ? pg_atomic_read_u64(&counters->place) : 0;
 
-	return live < LARGE_ROLLUP || written * NEW_ONE_IN >= live;
+	ItemPointerSet(place, (BlockNumber) (packed >> 16), (OffsetNumber) (packed & 0xffff));
 }
 
-/* Merge one rollup as its owner. */
+/* Where the next pass is to start. */
 static void
-merge_rollup(const FoRollupIds *ids)
+set_place(FoRollupCounters *counters, ItemPointer place)
+{
+	uint64		packed = 0;
+
+	if (ItemPointerIsValid(place))
+		packed = (uint64) ItemPointerGetBlockNumber(place) << 16 |
+			ItemPointerGetOffsetNumber(place);
+	if (counters)
+		pg_atomic_write_u64(&counters->place, packed);
+}
+
+/*
+ * Merge some rows of a rollup as its owner, from *place on; in step 0 from where the
+ * last pass has ended.  True if there is more to do in this pass; a rollup that is
+ * not counted has no place from pass to pass, so it is done at once.
+ */
+static bool
+merge_some(const FoRollupIds *ids, int step, ItemPointer place)
 {
 	FoRollup   *rollup;
 	Oid			user;
 	int			security;
+	bool		more = false;
 
-	if (get_rel_name(ids->view) == NULL || get_rel_name(ids->data) == NULL ||
-		!worth_a_pass(ids->data))
-		return;
+	if (get_rel_name(ids->view) == NULL || get_rel_name(ids->data) == NULL)
+		return false;
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(fo_relation_owner(ids->view), security |
 						   SECURITY_LOCAL_USERID_CHANGE |
@@ -176,10 +189,38 @@ merge_rollup(const FoRollupIds *ids)
 	rollup = fo_rollup_load(ids);
 	if (rollup)
 	{
-		(void) fo_rollup_merge_all(rollup);
+		if (step == 0)
+			get_place(rollup->counters, place);
+		if (fo_rollup_merge_step(rollup, STEP_ROWS, place))
+		{
+			set_place(rollup->counters, place);
+			more = ItemPointerIsValid(place) &&
+				(step + 1 < PASS_STEPS || rollup->counters == NULL);
+		}
 		fo_rollup_release(rollup);
 	}
 	SetUserIdAndSecContext(user, security);
+	return more;
+}
+
+/* A pass over a rollup. */
+static void
+merge_rollup(const FoRollupIds *ids)
+{
+	ItemPointerData place;
+	bool		more = true;
+
+	for (int step = 0; more; step++)
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		pgstat_report_activity(STATE_RUNNING, "merging rollups");
+		more = merge_some(ids, step, &place);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
 /* The rollups of this database, in memory that outlives transactions. */
@@ -210,16 +251,7 @@ fo_rollup_worker_main(Datum arg)
 	pgstat_report_appname("filteropt rollup merge");
 	rollups = list_rollups();
 	foreach(lc, rollups)
-	{
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		pgstat_report_activity(STATE_RUNNING, "merging rollups");
 		merge_rollup(lfirst(lc));
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-		pgstat_report_stat(true);
-		pgstat_report_activity(STATE_IDLE, NULL);
-	}
 }
 
 /* Register the launcher when preloaded. */

@@ -90,6 +90,28 @@ ok($node->poll_query_until('postgres', 'SELECT pending = 0 FROM filteropt.rollup
 	'worker merges everything');
 exact($node, 'merged by worker');
 
+# A rollup of more rows than a pass of the worker looks at, with nulls in its groups:
+# the passes go on where the ones before have ended.
+$node->safe_psql('postgres', q{
+	CREATE TABLE wide (a int, b text);
+	SELECT filteropt.rollup_create('wide_stats', 'SELECT a, b, count(*) AS n FROM wide GROUP BY a, b');
+	SET filteropt.rollup_fold = off;
+	INSERT INTO wide SELECT nullif(i % 5000, 0), nullif('b' || i / 5000, 'b1') FROM generate_series(0, 14999) i;
+	INSERT INTO wide SELECT nullif(i % 5000, 0), nullif('b' || i / 5000, 'b1') FROM generate_series(0, 14999) i;
+});
+ok($node->poll_query_until('postgres',
+		q{SELECT pending = 0 FROM filteropt.rollup_stat WHERE rollup = 'wide_stats'::regclass}),
+	'worker merges a large rollup');
+is($node->safe_psql('postgres', q{
+		SELECT count(*), count(*) FILTER (WHERE a IS NULL), count(*) FILTER (WHERE b IS NULL), min(n), max(n) FROM wide_stats}),
+	'15000|3|5000|2|2', 'worker: every group once');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM filteropt.rollup_check('wide_stats')}), 0,
+	'worker: large rollup is exact');
+is($node->safe_psql('postgres',
+		q{SELECT merges >= 10 AND rows_saved = 15000 FROM filteropt.rollup_stat WHERE rollup = 'wide_stats'::regclass}),
+	't', 'worker: in steps');
+$node->safe_psql('postgres', q{SELECT filteropt.rollup_drop('wide_stats'); DROP TABLE wide});
+
 # Prepared transactions: invisible, then committed after a crash, or rolled back.
 $node->safe_psql('postgres', q{
 	BEGIN;

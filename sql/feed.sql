@@ -52,14 +52,14 @@ COMMENT ON FUNCTION filteropt.feed_bindings(text) IS
 CREATE FUNCTION filteropt.feed_filter(feed text, owner "any", posts jsonb, record boolean DEFAULT true,
 		OUT post_id text, OUT decision text, OUT method text, OUT reason text, OUT keywords text[],
 		OUT spans jsonb, OUT classification jsonb, OUT level text, OUT token bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 20
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
 	AS 'MODULE_PATHNAME', 'fo_feed_filter';
 COMMENT ON FUNCTION filteropt.feed_filter(text, "any", jsonb, boolean) IS
 	'decide on the posts of a feed for an owner, a row each in their order: show, hide, pending (the caller is to ask the model and to call feed_classified with the token) or waiting (another caller is asking). posts is an array of {"id", "body", "author"}. With record the decisions are written to the events in one insert; without it nothing is written, so it works in READ ONLY transactions and on a standby';
 CREATE FUNCTION filteropt.feed_filter(feed text, owner text, posts jsonb, record boolean DEFAULT true,
 		OUT post_id text, OUT decision text, OUT method text, OUT reason text, OUT keywords text[],
 		OUT spans jsonb, OUT classification jsonb, OUT level text, OUT token bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 20
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
 	AS 'MODULE_PATHNAME', 'fo_feed_filter';
 COMMENT ON FUNCTION filteropt.feed_filter(text, text, jsonb, boolean) IS
 	'the same for an owner given as text, as drivers send parameters whose type they are not told';
@@ -67,39 +67,39 @@ COMMENT ON FUNCTION filteropt.feed_filter(text, text, jsonb, boolean) IS
 CREATE FUNCTION filteropt.feed_classified(feed text, owner "any", verdicts jsonb,
 		OUT post_id text, OUT decision text, OUT method text, OUT reason text, OUT keywords text[],
 		OUT spans jsonb, OUT classification jsonb, OUT level text, OUT token bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 20
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
 	AS 'MODULE_PATHNAME', 'fo_feed_classified';
 COMMENT ON FUNCTION filteropt.feed_classified(text, "any", jsonb) IS
 	'keep what the model said of posts, decide on them for the owner and record the decisions. verdicts is an array of the posts given to feed_filter, each with "verdict" and, if known, "token", "cost", "elapsed_ms" and "version". A verdict whose token is outdated changes and records nothing: the one that is kept already decides';
 CREATE FUNCTION filteropt.feed_classified(feed text, owner text, verdicts jsonb,
 		OUT post_id text, OUT decision text, OUT method text, OUT reason text, OUT keywords text[],
 		OUT spans jsonb, OUT classification jsonb, OUT level text, OUT token bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 20
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
 	AS 'MODULE_PATHNAME', 'fo_feed_classified';
 COMMENT ON FUNCTION filteropt.feed_classified(text, text, jsonb) IS
 	'the same for an owner given as text';
 
 CREATE FUNCTION filteropt.feed_config(feed text, owner "any",
 		OUT mode text, OUT strategy text, OUT threshold numeric, OUT prompt text, OUT own boolean)
-	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1000
+	LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'fo_feed_config';
 COMMENT ON FUNCTION filteropt.feed_config(text, "any") IS
 	'the filter config that holds for an owner: what the config table has, and else what the feed has. own: has it a row?';
 CREATE FUNCTION filteropt.feed_config(feed text, owner text,
 		OUT mode text, OUT strategy text, OUT threshold numeric, OUT prompt text, OUT own boolean)
-	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1000
+	LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'fo_feed_config';
 COMMENT ON FUNCTION filteropt.feed_config(text, text) IS 'the same for an owner given as text';
 
 CREATE FUNCTION filteropt.feed_stats(feed text, owner "any", days integer DEFAULT 30,
 		OUT date date, OUT total bigint, OUT shown bigint, OUT hidden bigint, OUT hits bigint)
-	RETURNS SETOF record LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 30
+	RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000 ROWS 30
 	AS 'MODULE_PATHNAME', 'fo_feed_stats';
 COMMENT ON FUNCTION filteropt.feed_stats(text, "any", integer) IS
 	'the numbers of an owner''s last days up to today, a row for each day, from daily_stats by one range of its index';
 CREATE FUNCTION filteropt.feed_stats(feed text, owner text, days integer DEFAULT 30,
 		OUT date date, OUT total bigint, OUT shown bigint, OUT hidden bigint, OUT hits bigint)
-	RETURNS SETOF record LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 30
+	RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000 ROWS 30
 	AS 'MODULE_PATHNAME', 'fo_feed_stats';
 COMMENT ON FUNCTION filteropt.feed_stats(text, text, integer) IS 'the same for an owner given as text';
 
@@ -178,7 +178,12 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = format('unknown options: %s', unknown),
 			HINT = format('The options are %s.', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(known) k));
 	END IF;
-	RETURN known || coalesce(kept, '{}') || given;
+	given := known || coalesce(kept, '{}') || given;
+	IF NOT EXISTS (SELECT FROM filteropt.cache_resource r WHERE r.name = given ->> 'resource') THEN
+		RAISE undefined_object USING MESSAGE = format('cache resource "%s" does not exist', given ->> 'resource'),
+			HINT = 'filteropt.cache_resource_set() makes one.';
+	END IF;
+	RETURN given;
 END $$;
 COMMENT ON FUNCTION filteropt.feed_options(jsonb, text) IS
 	'part of feed_create: all options, given, or as the feed has them, or by default';
@@ -283,6 +288,34 @@ END $$;
 COMMENT ON FUNCTION filteropt.feed_check_columns(text, regclass, jsonb, jsonb) IS
 	'part of feed_create: the columns of a table that are there; optional ones may be missing';
 
+CREATE FUNCTION filteropt.feed_check_owners(bound jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	other record;
+BEGIN
+	FOR other IN
+		SELECT a.attrelid::regclass AS relation, a.attname AS name, a.atttypid::regtype AS type,
+			k.attrelid::regclass AS keywords, k.attname AS owner, k.atttypid::regtype AS owner_type
+		FROM (VALUES ('users', 'id'), ('config', 'owner'), ('events', 'owner')) AS f (part, field)
+			JOIN pg_attribute a ON a.attrelid = (bound #>> ARRAY[part, 'relation'])::regclass
+				AND a.attname = bound #>> ARRAY[part, 'columns', field]
+			JOIN pg_attribute k ON k.attrelid = (bound #>> '{keywords,relation}')::regclass
+				AND k.attname = bound #>> '{keywords,columns,owner}'
+		WHERE a.atttypid <> k.atttypid
+	LOOP
+		BEGIN
+			EXECUTE format('SELECT FROM %s a, %s k WHERE a.%I = k.%I LIMIT 0', other.relation, other.keywords, other.name, other.owner);
+		EXCEPTION WHEN undefined_function THEN
+			RAISE datatype_mismatch USING
+				MESSAGE = format('owners of %s are of type %s, but those of %s of type %s', other.relation, other.type,
+					other.keywords, other.owner_type),
+				HINT = 'Name other columns in columns => ''...'', or the type for tables that are made in options => ''{"owner_type": "..."}''.';
+		END;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION filteropt.feed_check_owners(jsonb) IS
+	'part of feed_create: refuses columns of owners that cannot be compared with each other';
+
 CREATE FUNCTION filteropt.feed_need_index(relation regclass, VARIADIC columns text[]) RETURNS boolean
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -383,7 +416,9 @@ DECLARE
 BEGIN
 	IF name IS NULL OR schema IS NULL OR keywords IS NULL OR events IS NULL OR daily_stats IS NULL
 		OR keyword_stats IS NULL THEN
-		RAISE null_value_not_allowed USING MESSAGE = 'only users and config may be null in feed_create';
+		RAISE null_value_not_allowed USING MESSAGE = 'only users and config may be null in feed_create',
+			HINT = CASE WHEN schema IS NULL THEN 'There is no schema to create in: name one, or set search_path.'
+				ELSE 'What is left out has a default.' END;
 	END IF;
 	-- One at a time, so that the second of two finds what the first has made.
 	PERFORM pg_advisory_xact_lock('filteropt.feed'::regclass::oid::bigint);
@@ -405,6 +440,8 @@ BEGIN
 			'columns', filteropt.feed_check_columns(part, relation, names, coalesce(columns, '{}'))));
 		RETURN NEXT;
 	END LOOP;
+
+	PERFORM filteropt.feed_check_owners(bound);
 
 	relation := (bound #>> '{keywords,relation}')::regclass;
 	c := bound #> '{keywords,columns}';
@@ -545,7 +582,7 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = 'the post is not an object',
 			HINT = 'Pass one such as {"id": 1, "body": "..."}.';
 	END IF;
-	SELECT * INTO answer FROM filteropt.feed_filter(feed, owner, jsonb_build_array('{"id": "?"}' || post), false);
+	SELECT * INTO answer FROM filteropt.feed_filter(feed, owner, jsonb_build_array(post || '{"id": "?"}'), false);
 	SELECT * INTO config FROM filteropt.feed_config(feed, owner);
 	SELECT * INTO f FROM filteropt.feed c WHERE c.name = feed;
 	step := 'config';

@@ -28,7 +28,8 @@ WITH page AS (
 SELECT CASE decision WHEN 'hide' THEN '  x ' ELSE '    ' END
 	|| rpad(left(author, 28), 29)
 	|| CASE WHEN decision = 'hide' OR keywords <> '{}' THEN format('[%s: %s]', CASE decision WHEN 'hide' THEN 'hidden' ELSE 'shown' END,
-		concat_ws(': ', reason, nullif(array_to_string(keywords, ', '), ''))) ELSE '' END
+		reason || CASE WHEN keywords = '{}' THEN '' WHEN method = 'keyword' THEN ': ' ELSE '; it has: ' END || array_to_string(keywords, ', '))
+		ELSE '' END
 	|| E'\n      ' || replace(filteropt.keyword_highlight(
 		CASE WHEN at > 1 THEN '... ' ELSE '' END || substr(body, at, 80) || ' ...',
 		filteropt.keyword_set(keywords), :'mark', :'unmark'), E'\n', ' ')

@@ -332,8 +332,8 @@ fo_change_clear(FoCacheResource *resource)
 	SPI_connect();
 	fo_store_as_owner(&user, &context);
 	if (SPI_execute_with_args("UPDATE filteropt.cache_resource"
-							  " SET version = nextval('filteropt.cache_version')::int WHERE id = "
-							  "$1",
+							  " SET version = pg_catalog.nextval('filteropt.cache_version')::int"
+							  " WHERE id OPERATOR(pg_catalog.=) $1",
 							  1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not give a cache resource a new version");
 	SetUserIdAndSecContext(user, context);

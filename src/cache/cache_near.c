@@ -23,6 +23,9 @@
 
 #define CANDIDATES	"100"		/* nearest ones that are looked at */
 
+/* How many bits of a row's hash differ from $2. */
+#define DISTANCE	"pg_catalog.bit_count((n.simhash OPERATOR(pg_catalog.#) $2)::bit(64))"
+
 static const FoCacheSeed band_seed = {UINT64CONST(0x6e65617262616e64),
 UINT64CONST(0x66696c7465726f70)};
 
@@ -95,10 +98,11 @@ fetch_candidates(const FoClassKey *key, int bits)
 	values[2] = band_array(key, bits);
 	values[3] = Int32GetDatum(bits);
 	fo_store_as_owner(&user, &context);
-	if (SPI_execute_with_args("SELECT n.key, bit_count((n.simhash # $2)::bit(64))::int AS distance"
+	if (SPI_execute_with_args("SELECT n.key, " DISTANCE "::int AS distance"
 							  " FROM filteropt.classification_near n"
-							  " WHERE n.bands && $3 AND n.scope = $1"
-							  " AND bit_count((n.simhash # $2)::bit(64)) <= $4"
+							  " WHERE n.bands OPERATOR(pg_catalog.&&) $3"
+							  " AND n.scope OPERATOR(pg_catalog.=) $1"
+							  " AND " DISTANCE " OPERATOR(pg_catalog.<=) $4"
 							  " ORDER BY distance, n.key LIMIT " CANDIDATES,
 							  4, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for near texts");

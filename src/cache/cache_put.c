@@ -324,7 +324,9 @@ fo_cache_delete_tag(PG_FUNCTION_ARGS)
 	fo_store_as_owner(&user, &context);
 	/* what a frozen snapshot does not show must go too, or fail */
 	plan = SPI_prepare("SELECT key, role FROM filteropt.cache_entry"
-					   " WHERE resource = $1 AND version = $2 AND tags @> ARRAY[$3]"
+					   " WHERE resource OPERATOR(pg_catalog.=) $1"
+					   " AND version OPERATOR(pg_catalog.=) $2"
+					   " AND tags OPERATOR(pg_catalog.@>) ARRAY[$3]"
 					   " ORDER BY digest", 3, types);
 	if (plan == NULL ||
 		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
@@ -366,7 +368,8 @@ sweep_table(Sweep *sweep, int64 pages)
 	int64		gone = 0;
 	bool		isnull;
 
-	SPI_execute(psprintf("SELECT pg_relation_size('%s') / current_setting('block_size')::bigint",
+	SPI_execute(psprintf("SELECT pg_catalog.pg_relation_size('%s') OPERATOR(pg_catalog./)"
+						 " pg_catalog.current_setting('block_size')::bigint",
 						 sweep->table), false, 1);
 	size = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (pages <= 0 || pages > size)
@@ -380,10 +383,12 @@ sweep_table(Sweep *sweep, int64 pages)
 		values[1] = Int64GetDatum(sweep->next_page + EXPIRE_PAGES);
 		sweep->next_page += EXPIRE_PAGES;
 		/* rows that someone is writing are passed over */
-		SPI_execute_with_args(psprintf("DELETE FROM %s WHERE ctid = ANY (ARRAY("
+		SPI_execute_with_args(psprintf("DELETE FROM %s WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 									   " SELECT e.ctid FROM %s e"
-									   " WHERE e.ctid >= format('(%%s,0)', $1)::tid"
-									   " AND e.ctid < format('(%%s,0)', $2)::tid"
+									   " WHERE e.ctid OPERATOR(pg_catalog.>=)"
+									   " pg_catalog.format('(%%s,0)', $1)::pg_catalog.tid"
+									   " AND e.ctid OPERATOR(pg_catalog.<)"
+									   " pg_catalog.format('(%%s,0)', $2)::pg_catalog.tid"
 									   " AND (%s) FOR UPDATE OF e SKIP LOCKED))",
 									   sweep->table, sweep->table, sweep->dead),
 							  2, types, values, NULL, false, 0);
@@ -401,11 +406,14 @@ PG_FUNCTION_INFO_V1(fo_cache_expire);
 Datum
 fo_cache_expire(PG_FUNCTION_ARGS)
 {
-	static Sweep entries = {"filteropt.cache_entry", "e.stale_until < now() OR NOT EXISTS ("
-		" SELECT FROM filteropt.cache_resource r WHERE r.id = e.resource AND r.version = e.version)",
+	static Sweep entries = {"filteropt.cache_entry",
+		"e.stale_until OPERATOR(pg_catalog.<) pg_catalog.now() OR NOT EXISTS ("
+		" SELECT FROM filteropt.cache_resource r WHERE r.id OPERATOR(pg_catalog.=) e.resource"
+		" AND r.version OPERATOR(pg_catalog.=) e.version)",
 		0};
 	static Sweep texts = {"filteropt.classification_near", "NOT EXISTS ("
-		" SELECT FROM filteropt.cache_entry c WHERE c.digest = e.digest)", 0};
+		" SELECT FROM filteropt.cache_entry c"
+		" WHERE c.digest OPERATOR(pg_catalog.=) e.digest)", 0};
 	int32		pages = PG_GETARG_INT32(0);
 	Oid			user;
 	int			context;

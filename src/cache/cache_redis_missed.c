@@ -129,7 +129,7 @@ fo_redis_miss(FoRedisChange *changes, int n)
 	for (int i = 0; i < n; i++)
 		changes[i].full_name = NULL;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	fo_store_run(&plan, "INSERT INTO filteropt.cache_redis_missed (name) SELECT unnest($1)",
+	fo_store_run(&plan, "INSERT INTO filteropt.cache_redis_missed (name) SELECT pg_catalog.unnest($1)",
 				 1, types, values, NULL);
 	PopActiveSnapshot();
 }
@@ -177,7 +177,8 @@ fo_redis_drain(void)
 			fo_redis_tell(changes, n);
 		values[0] = PointerGetDatum(construct_array(ids, n, INT8OID, 8, FLOAT8PASSBYVAL,
 													TYPALIGN_DOUBLE));
-		SPI_execute_with_args("DELETE FROM filteropt.cache_redis_missed WHERE id = ANY ($1)",
+		SPI_execute_with_args("DELETE FROM filteropt.cache_redis_missed"
+							  " WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
 							  1, types, values, NULL, false, 0);
 	}
 	else

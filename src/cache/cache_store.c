@@ -213,7 +213,10 @@ fo_store_still(ItemPointer tid)
 	return still;
 }
 
-/* Work as the owner of the feature's tables until restored. */
+/*
+ * Work as the owner of the feature's tables until restored.  The caller's search_path
+ * stays, so whatever runs in between names the schema of its operators and functions.
+ */
 void
 fo_store_as_owner(Oid *saved_user, int *saved_context)
 {
@@ -320,6 +323,7 @@ fo_store_delete(FoCacheKey *key)
 		return true;
 	}
 	values[0] = PointerGetDatum(digest_datum(key));
-	return fo_store_run(&delete_plan, "DELETE FROM filteropt.cache_entry WHERE digest = $1",
+	return fo_store_run(&delete_plan, "DELETE FROM filteropt.cache_entry"
+						" WHERE digest OPERATOR(pg_catalog.=) $1",
 						1, types, values, NULL) > 0;
 }

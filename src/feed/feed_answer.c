@@ -62,7 +62,7 @@ number_of(const FoRequest *request, const FoPost *post, const char *name)
 		number = value->val.numeric;
 	else
 		number = NULL;
-	if (number == NULL || numeric_is_nan(number) ||
+	if (number == NULL || numeric_is_nan(number) || numeric_is_inf(number) ||
 		!fo_feed_reaches(number, int64_to_numeric(0)))
 		refuse(request, post, name, "It is a number, at least 0.");
 	return number;

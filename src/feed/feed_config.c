@@ -86,6 +86,20 @@ text_of(int column)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
 }
 
+/* A threshold that a score can be compared with. */
+static Numeric
+checked_threshold(Numeric threshold, const char *whose)
+{
+	if (numeric_is_nan(threshold) || !fo_feed_reaches(threshold, int64_to_numeric(0)) ||
+		!fo_feed_reaches(int64_to_numeric(1), threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("threshold %s in the filter config of %s is out of range",
+						fo_feed_write_number(threshold), whose),
+				 errhint("It is a number from 0 to 1.")));
+	return threshold;
+}
+
 /* Take the row over; what it allocates lives in context. */
 static void
 take_row(FoFeed *feed, Datum owner, FoFeedConfig *config, MemoryContext context)
@@ -106,7 +120,7 @@ take_row(FoFeed *feed, Datum owner, FoFeedConfig *config, MemoryContext context)
 	if (strategy != NULL)
 		config->strategy = fo_feed_strategy(strategy, whose);
 	if (!isnull)
-		config->threshold = DatumGetNumericCopy(threshold);
+		config->threshold = checked_threshold(DatumGetNumericCopy(threshold), whose);
 	if (prompt != NULL)
 		config->prompt = cstring_to_text(prompt);
 	MemoryContextSwitchTo(old);
@@ -182,8 +196,10 @@ config_row(FunctionCallInfo fcinfo)
 Datum
 fo_feed_config(PG_FUNCTION_ARGS)
 {
+	static const char *const arguments[] = {"feed", "owner"};
 	Datum		result = (Datum) 0;
 
+	fo_feed_refuse_null(fcinfo, arguments);
 	fo_feed_enter();
 	PG_TRY();
 	{

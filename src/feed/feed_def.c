@@ -205,19 +205,17 @@ bind_column(FoFeed *feed, FoFeedField field, Query *query, TargetEntry *entry)
 {
 	FoFeedColumn *column = &feed->column[field];
 	Var		   *var = (Var *) entry->expr;
-	RangeTblEntry *rte;
+	RangeTblEntry *rte = IsA(var, Var) ? rt_fetch(var->varno, query->rtable) : NULL;
 
-	if (!IsA(var, Var))
+	if (rte == NULL || rte->rtekind != RTE_RELATION || var->varattno <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("column \"%s\" of the binding of feed \"%s\" is not a column of a table",
 						entry->resname, NameStr(feed->name)),
 				 errhint("Drop the feed and create it again.")));
-	rte = rt_fetch(var->varno, query->rtable);
 	column->relation = rte->relid;
 	namestrcpy(&column->name, get_attname(rte->relid, var->varattno, false));
 	column->type = var->vartype;
-	column->typmod = var->vartypmod;
 }
 
 /* Is the column of the binding that of a field? */

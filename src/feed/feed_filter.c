@@ -23,6 +23,28 @@ PG_FUNCTION_INFO_V1(fo_feed_stats);
 
 typedef void (*Answering) (FunctionCallInfo fcinfo);
 
+/* Names of the arguments of the functions. */
+static const char *const filter_arguments[] = {"feed", "owner", "posts", "record"};
+static const char *const classified_arguments[] = {"feed", "owner", "verdicts"};
+static const char *const stats_arguments[] = {"feed", "owner", "days"};
+
+/*
+ * Refuse NULL for an argument.  No answer at all, as STRICT gives, would look like an
+ * empty feed.
+ */
+void
+fo_feed_refuse_null(FunctionCallInfo fcinfo, const char *const *names)
+{
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null", names[i]),
+					 strcmp(names[i], "posts") == 0 || strcmp(names[i], "verdicts") == 0 ?
+					 errhint("Pass '[]' if there are none; jsonb_agg() gives NULL for no rows.") :
+					 0));
+}
+
 /* What a decision is called. */
 static const char *
 decision_name(const FoPost *post)
@@ -85,8 +107,9 @@ write_request(FoRequest *request)
 
 /* Run a function that answers with rows. */
 static Datum
-answer(FunctionCallInfo fcinfo, Answering answering)
+answer(FunctionCallInfo fcinfo, const char *const *arguments, Answering answering)
 {
+	fo_feed_refuse_null(fcinfo, arguments);
 	fo_begin_rows(fcinfo);
 	fo_feed_enter();
 	PG_TRY();
@@ -132,7 +155,7 @@ filter(FunctionCallInfo fcinfo)
 Datum
 fo_feed_filter(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, filter);
+	return answer(fcinfo, filter_arguments, filter);
 }
 
 /* The work of feed_classified. */
@@ -155,8 +178,11 @@ classified(FunctionCallInfo fcinfo)
 Datum
 fo_feed_classified(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, classified);
+	return answer(fcinfo, classified_arguments, classified);
 }
+
+/* Subtraction whatever the search_path is, as all operators here. */
+#define MINUS	"OPERATOR(pg_catalog.-)"
 
 /* The statement of feed_stats: owner $1, days $2, time zone $3. */
 static char *
@@ -165,20 +191,23 @@ stats_statement(const FoFeed *feed)
 	static const FoFeedField numbers[] = {FO_DAYS_TOTAL, FO_DAYS_SHOWN, FO_DAYS_HIDDEN,
 		FO_DAYS_HITS};
 	FoKeywordSource *source = fo_keyword_source_get(feed->column[FO_KEYWORDS_OWNER].relation);
-	char	   *today = feed->column[FO_EVENTS_AT].type == TIMESTAMPTZOID ?
+	const char *today = feed->column[FO_EVENTS_AT].type == TIMESTAMPTZOID ?
 		"pg_catalog.date(pg_catalog.timezone($3, pg_catalog.now()))" :
 		"pg_catalog.date(LOCALTIMESTAMP)";
 	char	   *date = fo_feed_column_sql(feed, "d", FO_DAYS_DATE);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT (%s - i)::pg_catalog.date", today);
+	appendStringInfo(&sql, "SELECT %s " MINUS " i", today);
 	for (size_t i = 0; i < lengthof(numbers); i++)
 		appendStringInfo(&sql, ", COALESCE(%s, 0)::pg_catalog.int8",
 						 fo_feed_column_sql(feed, "s", numbers[i]));
-	appendStringInfo(&sql, " FROM pg_catalog.generate_series($2 - 1, 0, -1) AS i"
-					 " LEFT JOIN (SELECT * FROM %s d WHERE %s %s $1 AND %s > %s - $2 AND %s <= %s) s"
-					 " ON %s = (%s - i) ORDER BY i DESC",
+	appendStringInfo(&sql, " FROM pg_catalog.generate_series($2 " MINUS " 1, 0, -1) AS i"
+					 " LEFT JOIN (SELECT * FROM %s d WHERE %s %s $1"
+					 " AND %s OPERATOR(pg_catalog.>) (%s " MINUS " $2)"
+					 " AND %s OPERATOR(pg_catalog.<=) %s) s"
+					 " ON %s OPERATOR(pg_catalog.=) (%s " MINUS " i)"
+					 " ORDER BY i USING OPERATOR(pg_catalog.>)",
 					 fo_feed_table_sql(feed, FO_DAYS_DATE),
 					 fo_feed_column_sql(feed, "d", FO_DAYS_OWNER),
 					 fo_keyword_operator(source->owner_eq), date, today, date, today,
@@ -225,5 +254,5 @@ stats(FunctionCallInfo fcinfo)
 Datum
 fo_feed_stats(PG_FUNCTION_ARGS)
 {
-	return answer(fcinfo, stats);
+	return answer(fcinfo, stats_arguments, stats);
 }

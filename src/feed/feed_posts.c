@@ -21,6 +21,7 @@
 static text *
 member_text(JsonbContainer *object, const char *name, int number, const char *what)
 {
+	bool		is_body = strcmp(name, "body") == 0 || strcmp(name, "content") == 0;
 	JsonbValue	value;
 
 	if (getKeyJsonValueFromContainer(object, name, strlen(name), &value) == NULL ||
@@ -28,11 +29,12 @@ member_text(JsonbContainer *object, const char *name, int number, const char *wh
 		return NULL;
 	if (value.type == jbvString)
 		return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
-	if (value.type == jbvNumeric && strcmp(name, "body") != 0 && strcmp(name, "content") != 0)
+	if (value.type == jbvNumeric && !is_body)
 		return cstring_to_text(fo_feed_write_number(value.val.numeric));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("\"%s\" of %s %d is not a text", name, what, number)));
+			 is_body ? errmsg("\"%s\" of %s %d is not a text", name, what, number) :
+			 errmsg("\"%s\" of %s %d is neither a text nor a number", name, what, number)));
 }
 
 /* Read a post, and what a verdict says besides. */

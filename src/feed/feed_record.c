@@ -52,8 +52,10 @@ statement(const FoFeed *feed)
 		if (!OidIsValid(column->relation))
 			continue;
 		appendStringInfo(&into, ", %s", fo_feed_column_sql(feed, NULL, fields[i]));
+
+		/* without its length: a cast would cut what an assignment refuses */
 		appendStringInfo(&from, ", e.c%d::%s", i,
-						 format_type_extended(column->type, column->typmod,
+						 format_type_extended(column->type, -1,
 											  FORMAT_TYPE_TYPEMOD_GIVEN |
 											  FORMAT_TYPE_FORCE_QUALIFY));
 	}

@@ -18,6 +18,11 @@
 PG_FUNCTION_INFO_V1(fo_feed_register);
 PG_FUNCTION_INFO_V1(fo_feed_unregister);
 
+/*
+ * The statements name their operators: what a caller's search_path finds must decide
+ * neither whose a feed is nor what the owner of filteropt.feed executes.
+ */
+
 /* The binding of the feed in $1, if there is such a feed; runs as any role. */
 static Oid
 binding_of(Datum name)
@@ -25,8 +30,9 @@ binding_of(Datum name)
 	Oid			type = TEXTOID;
 	bool		isnull;
 
-	if (SPI_execute_with_args("SELECT f.binding FROM filteropt.feed f WHERE f.name = $1", 1, &type,
-							  &name, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT f.binding FROM filteropt.feed f"
+							  " WHERE f.name OPERATOR(pg_catalog.=) $1", 1, &type, &name, NULL,
+							  false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read filteropt.feed");
 	return SPI_processed == 0 ? InvalidOid :
 		DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -107,7 +113,7 @@ fo_feed_unregister(PG_FUNCTION_ARGS)
 	binding = binding_of(name);
 	if (OidIsValid(binding))
 		check_owner(binding);
-	run_as_owner("DELETE FROM filteropt.feed WHERE name = $1", TEXTOID, name);
+	run_as_owner("DELETE FROM filteropt.feed WHERE name OPERATOR(pg_catalog.=) $1", TEXTOID, name);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

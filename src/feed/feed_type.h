@@ -56,7 +56,6 @@ typedef struct FoFeedColumn
 	Oid			relation;		/* InvalidOid: the feed does not use it */
 	NameData	name;
 	Oid			type;
-	int32		typmod;
 } FoFeedColumn;
 
 /* A row of filteropt.feed with what it binds; lives until it has changed and is asked for again. */
@@ -138,6 +137,9 @@ extern void fo_feed_put_member(JsonbParseState **state, const char *name, JsonbV
 extern Numeric fo_feed_read_number(const char *spelled);
 extern char *fo_feed_write_number(Numeric number);
 extern bool fo_feed_reaches(Numeric number, Numeric least);
+
+/* feed_filter.c */
+extern void fo_feed_refuse_null(FunctionCallInfo fcinfo, const char *const *names);
 
 /* feed_def.c */
 extern FoFeed *fo_feed_get(text *name);

@@ -66,6 +66,7 @@ fo_feed_first_step(FoRequest *request)
 	{
 		FoPost	   *post = &request->posts[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (post->body == NULL)
 		{
 			post->decision = FO_SHOW;

@@ -12,7 +12,7 @@ const FILTER = `
 			coalesce(json_agg(f) FILTER (WHERE f.post_id IS NOT NULL), '[]'))::text AS body,
 		coalesce(bool_or(f.decision IN ('pending', 'waiting')), false) AS undecided
 	FROM users u LEFT JOIN LATERAL filteropt.feed_filter('home', u.id,
-		coalesce(?::jsonb -> 'posts', 'null')) AS f ON true
+		?::jsonb -> 'posts') AS f ON true
 	WHERE u.id = ? GROUP BY u.id`;
 
 const KEYWORDS = `

@@ -11,6 +11,7 @@ export class HttpError extends Error {
 // What the database refuses because of what the client sent, by SQLSTATE.
 const STATUS_OF_SQLSTATE = {
 	22023: 400, // invalid parameter value
+	22004: 400, // null where a value is needed
 	'22P02': 400, // invalid text representation
 	22003: 400, // number out of range
 	22007: 400, // invalid date or time

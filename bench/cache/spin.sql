@@ -1,6 +1,5 @@
 -- On the server that reads: when does each key of 1 .. :rounds stop to be 'old'?  That is
--- the start of the first call that does not give this out, without its way to Redis.  The
--- backend only has what the others leave of two cores: it would else keep the worker waiting.
+-- the start of the first call that does not give this out, without its way to Redis.
 SET search_path = public, filteropt;
 CREATE TABLE seen (i int, at timestamptz, value jsonb);
 CREATE PROCEDURE spin(rounds int) LANGUAGE plpgsql AS $$
@@ -19,8 +18,5 @@ BEGIN
 		INSERT INTO public.seen VALUES (i, start, v);
 	END LOOP;
 END $$;
-SELECT pg_backend_pid() AS pid \gset
-\setenv READER :pid
-\! chrt --idle --pid 0 "$READER"
 SELECT count(cache_get('pair', 'round:' || i)) FROM generate_series(1, :rounds) i;
 CALL spin(:rounds);

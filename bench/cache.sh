@@ -83,14 +83,15 @@ psql -Xq -v rounds="$rounds" -v local_cache="$local_cache" -v memcached="$memcac
 	-f "$root/bench/cache/lookup.sql"
 
 # pgbench, the statements in turn
-statements=('the key alone' 'cache_get, L1' 'SELECT by key')
+statements=('the key alone' 'cache_get, L1' 'SELECT by key' 'the key and a constant value')
 key="'user:' || left(md5(:i::text), 31)"
 printf '%s\n' "\\set i random(1, $keys)" "SELECT $key" >"$work/0.sql"
 printf '%s\n' "\\set i random(1, $keys)" "SELECT filteropt.cache_get('l1', $key)" >"$work/1.sql"
 printf '%s\n' "\\set i random(1, $keys)" "SELECT v FROM peer WHERE k = $key AND expires > now()" >"$work/2.sql"
+printf '%s\n' "\\set i random(1, $keys)" "SELECT $key, '\"$(printf '%0290d' 0)\"'::jsonb" >"$work/3.sql"
 if [ "$local_cache" = true ]; then
 	statements+=('pg_local_cache')
-	printf '%s\n' "\\set i random(1, $keys)" "SELECT local_cache.mget('local_peer'::regclass, ARRAY[$key])" >"$work/3.sql"
+	printf '%s\n' "\\set i random(1, $keys)" "SELECT local_cache.mget('local_peer'::regclass, ARRAY[$key])" >"$work/4.sql"
 fi
 for _ in $(seq "$rounds"); do
 	for i in "${!statements[@]}"; do

@@ -208,8 +208,9 @@ value_bytes(uint64_t hash, uint32_t mean, bool varied)
 static long
 run_l1(const Trace *trace, uint32_t size, bool varied)
 {
-	uint32_t	mean = (size >= 1000 ? 512 : varied ? 640 : size >= 260 ? 1024 : 2032) - ENTRY_HEADER;
-	FoL1	   *l1 = make_l1((uint64_t) size * (mean + ENTRY_HEADER));
+	uint32_t	budget = size >= 1000 ? 512 : varied ? 640 : size >= 260 ? 1024 : 2032;
+	uint32_t	mean = budget - ENTRY_HEADER;
+	FoL1	   *l1 = make_l1((uint64_t) size * budget);
 	static char value[8192];
 	long		hits = 0;
 

@@ -526,6 +526,12 @@ publish(void)
 		if (fo_redis_publish(redis_changes, nredis))
 			count_redis_puts();
 	}
+}
+
+/* Let those go who waited for what is published now: marked keys would send them to the table. */
+static void
+wake_waiters(void)
+{
 	for (int i = 0; i < nchanges; i++)
 		fo_claim_done(&changes[i]->key);
 }
@@ -546,6 +552,7 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			publish();
 			fo_fence_release();
+			wake_waiters();
 			end_list();
 			break;
 		case XACT_EVENT_ABORT:

@@ -70,6 +70,8 @@ static bool in_operation = false;
 static bool probing = false;
 static instr_time deadline_start;
 static int	deadline_ms;
+static redisContext *limited = NULL;	/* the socket last limited, */
+static int	limited_ms;			/* to so much */
 
 /* Is there a Redis to ask? */
 bool
@@ -139,6 +141,10 @@ limit_socket(redisContext *redis)
 
 	if (left <= 0)
 		return false;
+	if (redis == limited && left == limited_ms)
+		return true;
+	limited = redis;
+	limited_ms = left;
 	tv.tv_sec = left / 1000;
 	tv.tv_usec = (left % 1000) * 1000;
 	return setsockopt(redis->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
@@ -263,6 +269,7 @@ fo_redis_connect(char *to, int timeout_ms)
 	redisContext *redis;
 
 	start_deadline(timeout_ms);
+	limited = NULL;				/* its memory may be used again */
 	redis = open_socket(timeout_ms);
 	if (redis != NULL && (redis->err || !greet(redis, to)))
 	{

@@ -5,6 +5,10 @@
  * What this server wrote itself is no news.  For anything else that Redis has under a
  * name, value, fence or tombstone, the key is dropped from shared memory and from the
  * table here.
+ *
+ * Asking Redis takes a round trip.  A key that this server has not changed lately is
+ * marked before that, so shared memory gives its old value out no longer; if the news
+ * turns out to be none, a value that has expired in Redis, say, it does so again.
  */
 #include "postgres.h"
 
@@ -21,6 +25,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+
+#define LATELY_US	USECS_PER_SEC
 
 /* A changed name, taken apart. */
 typedef struct Changed
@@ -128,36 +134,79 @@ drop_key(Changed *changed)
 	fo_change_delete(&key);
 }
 
-/* Look at names together, and drop those that others have changed. */
-static bool
-look_at(redisContext *asker, const char *prefix, const char **names, const size_t *lens, int n)
+/* The clock of a second or two ago: what it says is lately is later. */
+static uint64
+clock_before_lately(void)
+{
+	static uint64 before = 0;
+	static uint64 since = 0;
+	static TimestampTz at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < at || now - at >= LATELY_US)
+	{
+		before = since;
+		since = pg_atomic_read_u64(&fo_cache_shared()->clock);
+		at = now;
+	}
+	return before;
+}
+
+/* Hide a key from readers of shared memory, unless the news may be our own. */
+static void
+hide_key(Changed *changed, uint64 before_lately)
+{
+	FoCacheKey	key;
+	uint64		state;
+
+	fo_key_make_for(&key, changed->resource, changed->key, changed->len, changed->role);
+	state = pg_atomic_read_u64(&key.cell->state);
+	if (fo_cell_dirty(state) == 0 && fo_cell_clock(state) <= before_lately)
+		fo_fence_mark(key.cell);
+}
+
+/* Ask for the records of names; NULL if Redis fails. */
+static redisReply *
+ask_for(redisContext *asker, const char **names, const size_t *lens, int n)
 {
 	const char *argv[FO_REDIS_NAMES + 1] = {"MGET"};
 	size_t		len[FO_REDIS_NAMES + 1] = {4};
 	redisReply *reply;
 
-	if (n == 0)
-		return true;
 	memcpy(argv + 1, names, sizeof(char *) * n);
 	memcpy(len + 1, lens, sizeof(size_t) * n);
 	reply = fo_redis_ask(asker, n + 1, argv, len);
-	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t) n)
+	if (reply != NULL && (reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t) n))
 	{
-		if (reply != NULL)
-			freeReplyObject(reply);
-		return false;
+		freeReplyObject(reply);
+		reply = NULL;
 	}
+	return reply;
+}
+
+/* Look at names together, and drop those that others have changed. */
+static bool
+look_at(redisContext *asker, const char *prefix, const char **names, const size_t *lens, int n)
+{
+	uint64		before_lately = clock_before_lately();
+	redisReply *reply;
+	Changed		changed;
+
+	if (n == 0)
+		return true;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < n; i++)
-	{
-		Changed		changed;
-
+		if (parse_name(prefix, names[i], lens[i], &changed))
+			hide_key(&changed, before_lately);
+	reply = ask_for(asker, names, lens, n);
+	for (int i = 0; reply != NULL && i < n; i++)
 		if (!is_ours(reply->element[i]) && parse_name(prefix, names[i], lens[i], &changed))
 			drop_key(&changed);
-	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	if (reply == NULL)
+		return false;
 	freeReplyObject(reply);
 	return true;
 }

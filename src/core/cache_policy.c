@@ -151,7 +151,8 @@ sketch_add(FoCachePolicy *policy, uint64_t hash, uint32_t times)
 		*cell = (uint8_t) ((*cell & ~(SKETCH_MAX << shift)) | (count << shift));
 	}
 	policy->sketch_adds += times;
-	if (policy->sketch_adds >= (uint64_t) SKETCH_PERIOD * at_least(policy->entries, SKETCH_MIN_ENTRIES))
+	if (policy->sketch_adds >=
+		(uint64_t) SKETCH_PERIOD * at_least(policy->entries, SKETCH_MIN_ENTRIES))
 		sketch_halve(policy);
 }
 

@@ -5,6 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use FilteroptRedis;
+use FilteroptRedisProxy;
 use FilteroptTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -206,6 +207,39 @@ is(sql($two, q{SELECT count(*) >= 300 FROM cache_redis_told}), 't', 'of each cha
 sql($two, q{INSERT INTO cache_redis_told (name) SELECT convert_to(repeat('x', 200) || i % 100, 'UTF8')
 	FROM generate_series(1, 10000) i});
 ok($two->poll_query_until('postgres', 'SELECT count(*) < 500 FROM filteropt.cache_redis_told'), 'and thinned when they are many');
+
+# News hides a key of the first server before Redis is asked what it is about, unless this
+# server has changed the key in the last seconds.  A value that Redis has lost is no news.
+my $proxy = FilteroptRedisProxy->new($redis->socket);
+$one->append_conf('postgresql.conf', "filteropt.cache_redis = '" . $proxy->socket . "'
+filteropt.cache_redis_timeout = 60000");
+$one->restart;
+sql($_, q{SELECT cache_resource_add('two', levels => '{L1,L2}', version => 103)}) for $one, $two;
+settle();
+sql($one, q{SELECT cache_put('two', 'heard', '"old"')});
+sql($two, q{SELECT cache_put('two', k, '"old"') FROM unnest('{held,lost}'::text[]) k});
+sql($two, q{SELECT cache_put('two', 'heard', '"new"')});
+ok($one->poll_query_until('postgres', q{SELECT filteropt.cache_get('two', 'heard') = '"new"'}), 'all is heard');
+sql($one, 'SELECT pg_sleep(3)');
+for my $key ('held', 'lost')
+{
+	ok($one->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM filteropt.cache_get('two', ARRAY['$key']) WHERE level = 'L1'}),
+		"$key: in shared memory");
+}
+$proxy->rule('before', 'MGET \S*:held');
+sql($two, q{SELECT cache_put('two', 'held', '"new"')});
+$proxy->await;
+is(sql($one, q{SELECT cache_get('two', 'held')}), '', 'the old value is not given out while Redis is being asked');
+$proxy->release;
+ok($one->poll_query_until('postgres', q{SELECT filteropt.cache_get('two', 'held') = '"new"'}), 'the new one is afterwards');
+
+my ($name) = grep { /:lost$/ } split /\n/, $redis->cli('KEYS', '*:lost');
+$proxy->rule('before', 'MGET \S*:lost');
+$redis->cli('DEL', $name);
+$proxy->await;
+is(sql($one, q{SELECT cache_get('two', 'lost')}), '', 'a lost name hides its value, too');
+$proxy->release;
+ok($one->poll_query_until('postgres', q{SELECT filteropt.cache_get('two', 'lost') = '"old"'}), 'until that is known to be no change');
 
 $two->stop;
 $one->stop;

@@ -73,7 +73,7 @@ endif
 include $(PGXS)
 
 # Objects of another server, other flags or another version are built anew.
-BUILDFLAGS := $(strip $(subst ",,$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)))
+BUILDFLAGS := $(strip $(subst ',,$(subst ",,$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS))))
 ifneq ($(strip $(shell cat .buildflags 2>/dev/null)),$(BUILDFLAGS))
 $(shell echo '$(BUILDFLAGS)' > .buildflags)
 endif

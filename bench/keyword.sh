@@ -85,7 +85,7 @@ build_core()
 		sources+=("$here/engine.c" "$root"/src/core/*.c)
 	fi
 	gcc "${flags[@]}" -Wno-declaration-after-statement -D_GNU_SOURCE -I"$here" -I"$root/src" \
-		-o "$work/core" "${sources[@]}" -lhs -lutf8proc -ldeflate
+		-o "$work/core" "${sources[@]}" -lhs -lutf8proc -ldeflate -lm
 }
 
 build_module()

@@ -14,6 +14,8 @@
 #   BENCH_SECTIONS="single batch read steady"
 #   BENCH_CLIENTS="1 2 8 32"  BENCH_SECONDS=5  BENCH_ROUNDS=3
 #   BENCH_PROTOCOL=prepared (or simple, extended: of pgbench)
+#   BENCH_TIMES=100         transactions of each batch (ten times as many of 100 rows)
+#   BENCH_COPY=1000000      rows of the COPY
 #   BENCH_ROWS=10000000     base rows of the read section
 #   BENCH_STEADY=600        seconds of the steady section, which is not a default
 #   BENCH_LOCK=FILE   hold a lock on it in each stretch of measuring
@@ -152,8 +154,8 @@ loop()
 batches()
 {
 	local k m
-	k=$([ -n "$quick" ] && echo 5 || echo 100)
-	m=$([ -n "$quick" ] && echo 20000 || echo 1000000)
+	k=${BENCH_TIMES:-$([ -n "$quick" ] && echo 5 || echo 100)}
+	m=${BENCH_COPY:-$([ -n "$quick" ] && echo 20000 || echo 1000000)}
 	local ten='(10000 * power(random(), 3))::int' all='(random() * 1000000)::int'
 	fresh
 	run -c 'CREATE TABLE floor (g1 int, g2 date, n bigint, c1 bigint, c2 bigint)' \

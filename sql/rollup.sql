@@ -73,12 +73,15 @@ COMMENT ON EVENT TRIGGER filteropt_rollup_ddl_start IS
 COMMENT ON EVENT TRIGGER filteropt_rollup_ddl_end IS
 	'Follows attached, detached and new partitions';
 
-CREATE FUNCTION filteropt.rollup_create(name text, query text, day_tz text DEFAULT NULL)
+CREATE FUNCTION filteropt.rollup_create(name text, query text, day_tz text DEFAULT NULL,
+		fillfactor integer DEFAULT 50, indexes text[] DEFAULT NULL)
 	RETURNS regclass
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_rollup_create';
-COMMENT ON FUNCTION filteropt.rollup_create(text, text, text) IS
+COMMENT ON FUNCTION filteropt.rollup_create(text, text, text, integer, text[]) IS
 	'Make an aggregate SELECT over one table a rollup: a relation that is exact at every moment. '
-	'day_tz pins the time zone of days (default: the session''s). Writers of the table wait while it is filled';
+	'day_tz pins the time zone of days (default: the session''s); fillfactor is the percentage of a page '
+	'that is filled at first, the rest being for updates; each of indexes is a list of grouping columns '
+	'to index besides all of them in order. Writers of the table wait while it is filled';
 
 CREATE FUNCTION filteropt.rollup_drop(rollup regclass) RETURNS void
 	LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_rollup_drop';
@@ -113,6 +116,13 @@ CREATE FUNCTION filteropt.rollup_row_bound() RETURNS integer
 COMMENT ON FUNCTION filteropt.rollup_row_bound() IS
 	'The most partial rows that a group can have for each transaction that commits to it at the same moment';
 
+CREATE FUNCTION filteropt.rollup_cost(rollup regclass, OUT writes bigint, OUT groups_folded bigint,
+		OUT groups_appended bigint, OUT write_us double precision, OUT merges bigint, OUT rows_saved bigint)
+	LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'fo_rollup_cost';
+COMMENT ON FUNCTION filteropt.rollup_cost(regclass) IS
+	'Since the server started: transactions that wrote the rollup, groups they added to a row that was there or '
+	'appended as a row, microseconds they spent on that, merges and the rows these saved; null without SELECT on the rollup';
+
 CREATE VIEW filteropt.rollup_stat AS
 SELECT r.view AS rollup, r.base, r.day_tz, p.groups, p.partial_rows,
 	p.partial_rows - p.groups AS pending,
@@ -123,11 +133,16 @@ SELECT r.view AS rollup, r.base, r.day_tz, p.groups, p.partial_rows,
 		/ nullif(b.n_tup_ins + b.n_tup_upd + b.n_tup_del, 0), 3) AS write_amplification,
 	d.n_tup_ins AS rows_written, d.n_tup_upd AS rows_updated,
 	round(d.n_tup_hot_upd::numeric / nullif(d.n_tup_upd, 0), 3) AS heap_only_share,
-	d.n_tup_del AS rows_merged,
+	d.n_tup_del AS rows_deleted,
+	w.writes, w.groups_folded, w.groups_appended,
+	round((w.write_us / nullif(w.writes, 0))::numeric, 1) AS us_per_write,
+	round((w.write_us / nullif(w.groups_folded + w.groups_appended, 0))::numeric, 2) AS us_per_group,
+	w.merges, w.rows_saved,
 	pg_table_size(r.data) AS table_bytes, pg_indexes_size(r.data) AS index_bytes
 FROM filteropt.rollup r
 JOIN pg_class c ON c.oid = r.view
 CROSS JOIN LATERAL filteropt.rollup_pending(r.view) p
+CROSS JOIN LATERAL filteropt.rollup_cost(r.view) w
 LEFT JOIN pg_stat_all_tables d ON d.relid = r.data
 CROSS JOIN LATERAL (
 	SELECT sum(s.n_tup_ins) AS n_tup_ins, sum(s.n_tup_upd) AS n_tup_upd, sum(s.n_tup_del) AS n_tup_del
@@ -139,4 +154,5 @@ COMMENT ON VIEW filteropt.rollup_stat IS
 	'(read_amplification, most_rows_in_group; the bound is row_bound_per_writer for each '
 	'transaction committing to the group at one moment), partial rows written or updated per '
 	'changed base row (write_amplification), share of the updates that touched no index, '
-	'sizes. Costs a scan of the partial rows';
+	'and since the server started: transactions that wrote the rollup, the time they spent on it, '
+	'merges; sizes. Costs a scan of the partial rows';

@@ -6,7 +6,7 @@ BUILD ?= build/core
 CORE   = $(wildcard src/core/*.c)
 # The reference matcher and other help, linked into every test and target.
 SUPPORT = $(wildcard test/support/*.c)
-LIBS   = -lutf8proc -ldeflate
+LIBS   = -lutf8proc -ldeflate -lm
 COMMON = -std=gnu11 -g -O1 -Isrc -Itest -Wall -Wextra -Wno-unused-parameter -Werror \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all -MMD -MP
 

@@ -1,14 +1,17 @@
 /*
  * reference.c
  *		The peers of the eviction policy, written after their papers: LRU; S3-FIFO
- *		(small queue 10 %, ghosts 90 %); W-TinyLFU (LRU window of 1 % that a hill
- *		climber resizes, segmented LRU, exact 4-bit counters that are halved each
- *		10 * size requests, which a count-min sketch can only approach).
+ *		(small queue 10 %, ghosts 90 %); W-TinyLFU as Caffeine does it (LRU window of
+ *		1 % that a hill climber resizes, segmented LRU, a sketch of 4-bit counters
+ *		that are halved each 10 * size requests).
  */
 #include "reference.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/cache_hash.h"
 
 #define NIL UINT32_MAX
 
@@ -183,39 +186,113 @@ reference_s3fifo(const uint32_t *trace, long n, uint32_t nkeys, uint32_t size)
 	return hits;
 }
 
-/* FIRST is the window, SECOND probation, THIRD protected. */
+/*
+ * W-TinyLFU.  FIRST is the window, SECOND probation, THIRD protected.  The sketch has
+ * 16 counters of 4 bits an entry, in blocks of 128: of each of a block's four rows of
+ * 32 a key owns one.
+ */
+#define LFU_BLOCK	128
+
 typedef struct Lfu
 {
 	Sim			sim;
 	uint32_t	size;
-	uint32_t	nkeys;
-	double		window;
+	uint8_t    *counter;
+	uint32_t	blocks;
+	long		counted;		/* since the counters were halved */
+	long		period;			/* halve them then */
 	double		step;
 	double		last_ratio;
-	long		adds;
+	double		carry;			/* of the window's change, less than an entry */
+	uint32_t	window;			/* most entries there */
+	uint32_t	guarded;		/* most entries in protected */
 	long		seen;
 	long		hits;
+	bool		warm;			/* half full: the sketch counts from then on */
 } Lfu;
+
+static void
+lfu_start(Lfu *lfu, uint32_t nkeys, uint32_t size)
+{
+	uint32_t	entries = size > 256 ? size : 256;
+	uint32_t	main_size = (uint32_t) (0.99 * size);
+
+	sim_start(&lfu->sim, nkeys);
+	lfu->size = size;
+	lfu->window = size - main_size;
+	lfu->guarded = (uint32_t) (0.8 * main_size);
+	lfu->step = -0.0625 * size;
+	for (lfu->blocks = 1; lfu->blocks * (LFU_BLOCK / 16) < entries;)
+		lfu->blocks *= 2;
+	lfu->counter = calloc(lfu->blocks, LFU_BLOCK);
+	lfu->period = 10L * entries;
+}
+
+static uint8_t *
+lfu_counter(const Lfu *lfu, uint32_t k, int row)
+{
+	uint64_t	block = fo_cache_remix(k + UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t	place = fo_cache_remix(block) >> (8 * row) & 31;
+
+	return lfu->counter + (block & (lfu->blocks - 1)) * LFU_BLOCK + row * 32 + place;
+}
 
 static void
 lfu_count(Lfu *lfu, uint32_t k)
 {
-	if (lfu->sim.freq[k] < 15)
-		lfu->sim.freq[k]++;
-	if (++lfu->adds < 10L * lfu->size)
+	bool		added = false;
+	long		odd = 0;
+
+	for (int row = 0; row < 4; row++)
+	{
+		uint8_t    *counter = lfu_counter(lfu, k, row);
+
+		added |= *counter < 15;
+		*counter += *counter < 15;
+	}
+	if (!added || ++lfu->counted < lfu->period)
 		return;
-	lfu->adds /= 2;
-	for (uint32_t i = 0; i < lfu->nkeys; i++)
-		lfu->sim.freq[i] /= 2;
+	for (uint32_t i = 0; i < lfu->blocks * LFU_BLOCK; i++)
+	{
+		odd += lfu->counter[i] & 1;
+		lfu->counter[i] /= 2;
+	}
+	lfu->counted = (lfu->counted - odd / 4) / 2;
+}
+
+static int
+lfu_frequency(const Lfu *lfu, uint32_t k)
+{
+	int			least = 15;
+
+	for (int row = 0; row < 4; row++)
+		if (*lfu_counter(lfu, k, row) < least)
+			least = *lfu_counter(lfu, k, row);
+	return least;
 }
 
 static void
 lfu_demote(Lfu *lfu)
 {
-	uint32_t	most = (uint32_t) (0.8 * (lfu->size - (uint32_t) lfu->window));
-
-	while (lfu->sim.list[THIRD].n > most)
+	while (lfu->sim.list[THIRD].n > lfu->guarded)
 		sim_move_oldest(&lfu->sim, THIRD, SECOND);
+}
+
+/* Move so many entries' worth of room from protected to the window, or back. */
+static void
+lfu_resize_window(Lfu *lfu, long change)
+{
+	if (change > (long) lfu->guarded)
+		change = lfu->guarded;
+	if (change < 1 - (long) lfu->window)
+		change = 1 - (long) lfu->window;
+	lfu->window += change;
+	lfu->guarded -= change;
+	lfu_demote(lfu);
+	for (; change > 0 && lfu->sim.list[SECOND].n + lfu->sim.list[THIRD].n > 0; change--)
+		sim_move_oldest(&lfu->sim, lfu->sim.list[SECOND].n > 0 ? SECOND : THIRD, FIRST);
+	while (lfu->sim.list[FIRST].n > lfu->window)
+		sim_move_oldest(&lfu->sim, FIRST, SECOND);
 }
 
 /* Move the window's size along while that helps (Caffeine's hill climber). */
@@ -226,7 +303,7 @@ lfu_climb(Lfu *lfu)
 	double		change;
 	double		amount;
 
-	if (lfu->seen < 10L * lfu->size)
+	if (lfu->seen < lfu->period)
 		return;
 	ratio = (double) lfu->hits / lfu->seen;
 	change = ratio - lfu->last_ratio;
@@ -237,12 +314,9 @@ lfu_climb(Lfu *lfu)
 		lfu->step = 0.98 * amount;
 	lfu->last_ratio = ratio;
 	lfu->seen = lfu->hits = 0;
-	lfu->window += amount;
-	if (lfu->window < 1)
-		lfu->window = 1;
-	if (lfu->window > 0.8 * lfu->size)
-		lfu->window = 0.8 * lfu->size;
-	lfu_demote(lfu);
+	lfu->carry += amount;
+	lfu_resize_window(lfu, (long) lfu->carry);
+	lfu->carry -= (long) lfu->carry;
 }
 
 static void
@@ -255,55 +329,71 @@ lfu_hit(Lfu *lfu, uint32_t k)
 	lfu_demote(lfu);
 }
 
+/* One entry too many: the candidate from the window duels with the oldest of main. */
+static void
+lfu_evict(Lfu *lfu, uint32_t candidate)
+{
+	Sim		   *sim = &lfu->sim;
+	uint32_t	victim = sim->list[SECOND].tail;
+	int			want;
+
+	if (victim == NIL)
+		victim = sim->list[THIRD].tail;
+	if (candidate == NIL)
+		candidate = sim->list[FIRST].tail;
+	if (victim == NIL || candidate == NIL || victim == candidate)
+	{
+		sim_remove(sim, victim == NIL ? candidate : victim);
+		return;
+	}
+	want = lfu_frequency(lfu, candidate);
+	if (want > lfu_frequency(lfu, victim) || (want >= 6 && rand() % 128 == 0))
+		sim_remove(sim, victim);
+	else
+		sim_remove(sim, candidate);
+}
+
 static void
 lfu_miss(Lfu *lfu, uint32_t k)
 {
 	Sim		   *sim = &lfu->sim;
-	uint32_t	window = (uint32_t) lfu->window;
+	uint32_t	candidate = NIL;
+	uint32_t	held;
 
 	sim_push(sim, FIRST, k);
-	while (sim->list[FIRST].n > window)
-	{
-		uint32_t	candidate = sim_move_oldest(sim, FIRST, SECOND);
-		uint32_t	victim;
-
-		if (sim->list[FIRST].n + sim->list[SECOND].n + sim->list[THIRD].n <= lfu->size)
-			continue;
-		victim = sim->list[SECOND].tail != candidate ? sim->list[SECOND].tail
-			: sim->list[THIRD].tail;
-		if (victim == NIL || sim->freq[candidate] <= sim->freq[victim])
-			victim = candidate;
-		sim_remove(sim, victim);
-	}
-	while (sim->list[FIRST].n + sim->list[SECOND].n + sim->list[THIRD].n > lfu->size)
-		sim_move_oldest(sim, sim->list[SECOND].n > 0 ? SECOND : FIRST, OUT);
+	if (sim->list[FIRST].n > lfu->window)
+		candidate = sim_move_oldest(sim, FIRST, SECOND);
+	held = sim->list[FIRST].n + sim->list[SECOND].n + sim->list[THIRD].n;
+	lfu->warm |= held >= lfu->size / 2;
+	if (held > lfu->size)
+		lfu_evict(lfu, candidate);
 }
 
 long
 reference_wtinylfu(const uint32_t *trace, long n, uint32_t nkeys, uint32_t size)
 {
-	Lfu			lfu = {.size = size, .nkeys = nkeys};
+	Lfu			lfu = {0};
 	long		hits = 0;
 
-	sim_start(&lfu.sim, nkeys);
-	lfu.window = size / 100 > 0 ? size / 100 : 1;
-	lfu.step = -0.0625 * size;
+	srand(1);
+	lfu_start(&lfu, nkeys, size);
 	for (long i = 0; i < n; i++)
 	{
 		uint32_t	k = trace[i];
+		bool		hit = lfu.sim.where[k] != OUT;
 
-		lfu_count(&lfu, k);
-		lfu.seen++;
-		if (lfu.sim.where[k] == OUT)
-			lfu_miss(&lfu, k);
-		else
-		{
-			hits++;
-			lfu.hits++;
+		hits += hit;
+		lfu.seen += lfu.warm;
+		lfu.hits += lfu.warm && hit;
+		if (lfu.warm)
+			lfu_count(&lfu, k);
+		if (hit)
 			lfu_hit(&lfu, k);
-		}
+		else
+			lfu_miss(&lfu, k);
 		lfu_climb(&lfu);
 	}
+	free(lfu.counter);
 	sim_end(&lfu.sim);
 	return hits;
 }

@@ -1,6 +1,12 @@
 -- A hundred users who hide what they do not want to read.  Nothing is random:
 -- the same texts give the same users, keywords and feeds in every run.
 
+-- All the tables, sets, rollups and indexes of the application.
+\echo :bold'What feed_create has made':plain
+SELECT part, relation, action
+FROM filteropt.feed_create('demo', options => '{"model": "spam-filter-2", "score": "spam", "resource": "classification"}');
+INSERT INTO users (id) SELECT generate_series(1, 100);
+
 -- A number in [0, 1) that depends on nothing but its arguments.
 CREATE FUNCTION chance(VARIADIC seed text[]) RETURNS float8
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -26,15 +32,9 @@ FROM (SELECT phrase, count(DISTINCT id) AS posts
 WHERE posts >= 3;
 CREATE UNIQUE INDEX ON phrase (rank);
 
-CREATE TABLE keyword (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	user_id bigint NOT NULL,
-	keyword text NOT NULL);
-CREATE INDEX ON keyword (user_id);
-
 -- 5 to 50 keywords a user: of ten, seven are words of the posts, one of the
 -- dictionary (most never turn up), one a phrase, and one is open at an end.
-INSERT INTO keyword (user_id, keyword)
+INSERT INTO keywords (user_id, keyword)
 SELECT u,
 	CASE
 		WHEN kind < 0.1 THEN (SELECT word FROM dictionary WHERE rank =
@@ -49,21 +49,31 @@ SELECT u,
 	END
 FROM generate_series(1, 100) AS u,
 	generate_series(1, 5 + floor(46 * chance('size', u::text))::int) AS k,
-	LATERAL (SELECT chance('kind', u::text, k::text), chance('word', u::text, k::text)) AS c (kind, pick);
+	LATERAL (SELECT chance('kind', u::text, k::text), chance('word', u::text, k::text)) AS c (kind, pick)
+ON CONFLICT DO NOTHING;
 
--- A feed is the posts of the authors that a user follows: about one in six.
-CREATE TABLE feed AS
-SELECT follows.u AS user_id, post.id AS post_id
-FROM (SELECT u, author
-	  FROM generate_series(1, 100) AS u, (SELECT DISTINCT author FROM post) AS a
-	  WHERE chance('follows', u::text, author) < 1.0 / 6) AS follows
-JOIN post USING (author);
-CREATE INDEX ON feed (user_id);
+-- Some let the keywords decide, some the model, most both; some are strict, some relaxed.
+INSERT INTO filter_config (user_id, mode, strategy)
+SELECT u, (ARRAY['keyword', 'ai', 'hybrid', 'hybrid', NULL])[1 + floor(5 * chance('mode', u::text))::int],
+	(ARRAY['strict', 'moderate', 'relaxed', NULL])[1 + floor(4 * chance('strategy', u::text))::int]
+FROM generate_series(1, 90) AS u;
+
+-- Each user opens his feed several times, and finds twenty posts each time; what is
+-- new reaches many.
+CREATE TABLE request AS
+SELECT n, 1 + n % 100 AS user_id,
+	(SELECT array_agg(id) FROM (
+		SELECT post.id FROM post
+		JOIN (SELECT DISTINCT 1 + floor(chance('pick', n::text, i::text) ^ 2 * (SELECT count(*) FROM post))::bigint AS id
+			FROM generate_series(1, 21) AS i) AS picked USING (id) LIMIT 20) AS page) AS posts
+FROM generate_series(1, 1500) AS n;
+ALTER TABLE request ADD PRIMARY KEY (n);
 ANALYZE;
 
 \echo :bold'What there is':plain
 SELECT (SELECT count(*) FROM post) AS posts,
-	(SELECT count(DISTINCT author) FROM post) AS authors,
-	(SELECT count(DISTINCT user_id) FROM keyword) AS users,
-	(SELECT count(*) FROM keyword) AS keywords,
-	(SELECT count(*) FROM feed) AS posts_in_all_feeds;
+	(SELECT count(*) FROM post WHERE unwanted) AS spam,
+	(SELECT count(*) FROM users) AS users,
+	(SELECT count(*) FROM keywords) AS keywords,
+	(SELECT count(*) FROM request) AS requests,
+	(SELECT sum(cardinality(posts)) FROM request) AS posts_in_them;

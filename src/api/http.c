@@ -147,14 +147,47 @@ scope_of(FunctionCallInfo fcinfo, int arg)
 					 "on who asks, or \"none\" for what nobody may keep.")));
 }
 
+/* Find a resource's row by its name, by a plan that is kept for the session. */
+static void
+find_resource(char *resource)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum		value = CStringGetTextDatum(resource);
+
+	if (plan == NULL)
+	{
+		Oid			type = TEXTOID;
+		SPIPlanPtr	made = SPI_prepare("SELECT ttl, stale_for, scope OPERATOR(pg_catalog.=) 'role' "
+									   "FROM filteropt.cache_resource "
+									   "WHERE name OPERATOR(pg_catalog.=) $1", 1, &type);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not plan to read filteropt.cache_resource");
+		plan = made;
+	}
+	if (SPI_execute_plan(plan, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read filteropt.cache_resource");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("cache resource \"%s\" does not exist", resource),
+				 errhint("Add it with filteropt.cache_resource_add(), or pass ttl.")));
+}
+
+/* A column of the row found. */
+static Datum
+resource_column(int column)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+}
+
 /* Take what the cache knows of a resource: an error if it does not know it. */
 static void
 look_up(char *resource, Scope scope, Lifetime *lifetime)
 {
 	Oid			namespace = get_namespace_oid("filteropt", false);
-	Oid			type = TEXTOID;
-	Datum		value = CStringGetTextDatum(resource);
-	bool		isnull;
 
 	if (!OidIsValid(get_relname_relid("cache_resource", namespace)))
 		ereport(ERROR,
@@ -162,30 +195,17 @@ look_up(char *resource, Scope scope, Lifetime *lifetime)
 				 errmsg("there are no cache resources to look \"%s\" up in", resource),
 				 errhint("Pass ttl instead.")));
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT ttl, stale_for, scope OPERATOR(pg_catalog.=) 'role' "
-							  "FROM filteropt.cache_resource WHERE name OPERATOR(pg_catalog.=) $1",
-							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read filteropt.cache_resource");
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("cache resource \"%s\" does not exist", resource),
-				 errhint("Add it with filteropt.cache_resource_add(), or pass ttl.")));
-	if (scope == SCOPE_PUBLIC &&
-		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull)))
+	find_resource(resource);
+	if (scope == SCOPE_PUBLIC && DatumGetBool(resource_column(3)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("resource \"%s\" has a value for each role, and so is never public",
 						resource),
 				 errhint("Use the scope \"user\".")));
 	if (lifetime->fresh < 0)
-		lifetime->fresh = seconds_of(DatumGetIntervalP(SPI_getbinval(SPI_tuptable->vals[0],
-																	 SPI_tuptable->tupdesc, 1,
-																	 &isnull)), "ttl");
+		lifetime->fresh = seconds_of(DatumGetIntervalP(resource_column(1)), "ttl");
 	if (lifetime->stale < 0)
-		lifetime->stale = seconds_of(DatumGetIntervalP(SPI_getbinval(SPI_tuptable->vals[0],
-																	 SPI_tuptable->tupdesc, 2,
-																	 &isnull)), "stale_for");
+		lifetime->stale = seconds_of(DatumGetIntervalP(resource_column(2)), "stale_for");
 	SPI_finish();
 }
 

@@ -8,6 +8,9 @@
 #include "base/compat.h"
 
 #include "access/attmap.h"
+#include "access/stratnum.h"
+#include "executor/executor.h"
+#include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 
@@ -17,6 +20,22 @@
 	parse_analyze_fixedparams(raw, text, NULL, 0, NULL)
 #else
 #define fo_parse_analyze(raw, text) parse_analyze(raw, text, NULL, 0, NULL)
+#endif
+
+/* The same, finding out the types of parameters. */
+#if PG_VERSION_NUM >= 150000
+#define fo_parse_analyze_varparams(raw, text, types, count) \
+	parse_analyze_varparams(raw, text, types, count, NULL)
+#else
+#define fo_parse_analyze_varparams(raw, text, types, count) \
+	parse_analyze_varparams(raw, text, types, count)
+#endif
+
+/* UNIQUE NULLS NOT DISTINCT came with 15. */
+#if PG_VERSION_NUM >= 150000
+#define fo_index_nulls_not_distinct(stmt) ((stmt)->nulls_not_distinct)
+#else
+#define fo_index_nulls_not_distinct(stmt) false
 #endif
 
 /* From 18 on, grouped expressions are columns of a range table entry. */
@@ -37,6 +56,50 @@ fo_plain_groups(Query *query)
 }
 #else
 #define fo_plain_groups(query) (query)
+#endif
+
+/* Parse analysis that finds the types of parameters out. */
+#if PG_VERSION_NUM >= 150000
+#define fo_parse_analyze_params(raw, text, types, ntypes) \
+	parse_analyze_varparams(raw, text, types, ntypes, NULL)
+#else
+#define fo_parse_analyze_params(raw, text, types, ntypes) \
+	parse_analyze_varparams(raw, text, types, ntypes)
+#endif
+
+/* Is the user allowed to do what the plan does?  An error if not. */
+#if PG_VERSION_NUM >= 160000
+#define fo_check_permissions(plan) \
+	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
+#else
+#define fo_check_permissions(plan) ((void) ExecCheckRTPerms((plan)->rtable, true))
+#endif
+
+/* Run a query that was started, for so many rows at most. */
+#if PG_VERSION_NUM >= 180000
+#define fo_executor_run(desc, rows) ExecutorRun(desc, ForwardScanDirection, rows)
+#else
+#define fo_executor_run(desc, rows) ExecutorRun(desc, ForwardScanDirection, rows, true)
+#endif
+
+/* Make a column reference one to another relation of the query, as in a catalog. */
+static inline void
+fo_plain_var(Var *var, int varno)
+{
+	var->varno = varno;
+	var->varnosyn = varno;
+	var->varattnosyn = var->varattno;
+	var->location = -1;
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = NULL;
+#endif
+}
+
+/* Does the order descend? */
+#if PG_VERSION_NUM >= 180000
+#define fo_pathkey_descending(pathkey) ((pathkey)->pk_cmptype == COMPARE_GT)
+#else
+#define fo_pathkey_descending(pathkey) ((pathkey)->pk_strategy == BTGreaterStrategyNumber)
 #endif
 
 /* Whether columns may be missing is asked from 16 on. */

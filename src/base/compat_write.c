@@ -4,14 +4,16 @@
  */
 #include "base/compat_write.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
 #include "utils/rel.h"
 
 /*
- * Update a row to what the slot holds unless another transaction is changing it or
- * has: then false, without waiting.  *index_it tells whether indexes need entries for
+ * Put a row in the place of the one at tid unless another transaction is changing that
+ * or has: then false, without waiting.  *index_it tells whether indexes need entries for
  * the new row, which is false after a heap-only update; *summaries that only those do
  * that summarise blocks (heap-only as well, from 16 on).
  *
@@ -19,8 +21,8 @@
  * one; so a server with assertions locks the row first.
  */
 bool
-fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
-				Snapshot snapshot, bool *index_it, bool *summaries)
+fo_heap_update(Relation relation, ItemPointer tid, HeapTuple row, CommandId cid,
+			   Snapshot snapshot, bool *index_it, bool *summaries)
 {
 	bool		wait = false;
 	LockTupleMode mode;
@@ -28,8 +30,6 @@ fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot, Comman
 	TM_Result	result;
 #if PG_VERSION_NUM >= 160000
 	TU_UpdateIndexes indexes;
-#else
-	bool		indexes;
 #endif
 
 #ifdef USE_ASSERT_CHECKING
@@ -42,18 +42,18 @@ fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot, Comman
 		return false;
 	wait = true;
 #endif
-	result = table_tuple_update(relation, tid, slot, cid, snapshot, InvalidSnapshot, wait,
-								&failure, &mode, &indexes);
-	if (result != TM_Ok)
-		return false;
+	row->t_tableOid = RelationGetRelid(relation);
 #if PG_VERSION_NUM >= 160000
+	result = heap_update(relation, tid, row, cid, InvalidSnapshot, wait, &failure, &mode,
+						 &indexes);
 	*index_it = indexes != TU_None;
 	*summaries = indexes == TU_Summarizing;
 #else
-	*index_it = indexes;
+	result = heap_update(relation, tid, row, cid, InvalidSnapshot, wait, &failure, &mode);
+	*index_it = !HeapTupleIsHeapOnly(row);
 	*summaries = false;
 #endif
-	return true;
+	return result == TM_Ok;
 }
 
 /* Does the index summarise blocks instead of listing rows? */

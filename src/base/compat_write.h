@@ -10,9 +10,9 @@
 #include "nodes/execnodes.h"
 #include "storage/block.h"
 
-extern bool fo_tuple_update(Relation relation, ItemPointer tid, TupleTableSlot *slot,
-							CommandId cid, Snapshot snapshot, bool *index_it,
-							bool *summaries);
+extern bool fo_heap_update(Relation relation, ItemPointer tid, HeapTuple row,
+						   CommandId cid, Snapshot snapshot, bool *index_it,
+						   bool *summaries);
 extern bool fo_index_summarizes(const IndexInfo *info);
 extern void fo_index_insert_cleanup(Relation index, IndexInfo *info);
 extern bool fo_has_block(Relation relation, BlockNumber block);

@@ -192,10 +192,12 @@ check_token(FoCacheKey *key, uint64 *token)
 
 /*
  * Get the value of a key, or the claim to compute it.  With the claim comes a token for
- * fo_change_put, and in *item the stale value if there is one.
+ * fo_change_put, and in *item the stale value if there is one.  flags are 0, or
+ * FO_LOOK_QUIET if the caller has looked, and counted, already.
  */
 FoClaimState
-fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, FoCacheItem *item, uint64 *token)
+fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem *item,
+		 uint64 *token)
 {
 	FoCacheShared *shared = fo_cache_shared();
 	TimestampTz deadline = GetCurrentTimestamp() + wait_us;
@@ -209,7 +211,7 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, FoCacheItem *item, uint
 	}
 	for (;;)
 	{
-		bool		found = look_latest(key, FO_LOOK_STALE, item);
+		bool		found = look_latest(key, flags | FO_LOOK_STALE, item);
 		FoCacheClaim *claim;
 		TimestampTz lease_end = 0;
 		TimestampTz now;
@@ -276,7 +278,7 @@ fo_cache_claim_sql(PG_FUNCTION_ARGS)
 	PreventCommandIfParallelMode("filteropt.cache_claim()");
 	fo_key_make(&key, fo_resource_get(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(bytes),
 				VARSIZE_ANY_EXHDR(bytes));
-	state = fo_claim(&key, wait_us, lease_us, &item, &token);
+	state = fo_claim(&key, wait_us, lease_us, 0, &item, &token);
 	values[0] = CStringGetTextDatum(names[state]);
 	values[1] = PointerGetDatum(item.value);
 	nulls[1] = state == FO_CLAIM_TIMEOUT || item.value == NULL;

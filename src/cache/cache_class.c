@@ -53,33 +53,27 @@ normal_text(text *body, size_t *len)
 
 /*
  * Make the key of a text for a model, "c1:" and 64 hexadecimal digits, and if wanted what
- * near texts are found by.  Arguments are body, model, then prompt and params from
- * prompt_arg on.
+ * near texts are found by.  Prompt and params may be NULL.
  */
 void
-fo_class_key(FoClassKey *to, FunctionCallInfo fcinfo, int prompt_arg, bool near)
+fo_class_make_key(FoClassKey *to, text *body, text *model, text *prompt, Jsonb *params,
+				  bool near)
 {
-	text	   *model = PG_GETARG_TEXT_PP(1);
 	Parts		parts = {.n = 0};
 	uint8		digest[32];
 	size_t		len;
-	uint8_t    *normal = normal_text(PG_GETARG_TEXT_PP(0), &len);
+	uint8_t    *normal = normal_text(body, &len);
 
 	add_part(&parts, KEY_VERSION, strlen(KEY_VERSION));
 	add_part(&parts, VARDATA_ANY(model), VARSIZE_ANY_EXHDR(model));
-	if (PG_ARGISNULL(prompt_arg))
+	if (prompt == NULL)
 		add_part(&parts, "", 0);
 	else
-	{
-		text	   *prompt = PG_GETARG_TEXT_PP(prompt_arg);
-
 		add_part(&parts, VARDATA_ANY(prompt), VARSIZE_ANY_EXHDR(prompt));
-	}
-	if (PG_ARGISNULL(prompt_arg + 1))
+	if (params == NULL)
 		add_part(&parts, "", 0);
 	else
 	{
-		Jsonb	   *params = PG_GETARG_JSONB_P(prompt_arg + 1);
 		char	   *canonical = JsonbToCString(NULL, &params->root, VARSIZE(params));
 
 		add_part(&parts, canonical, strlen(canonical));
@@ -94,6 +88,19 @@ fo_class_key(FoClassKey *to, FunctionCallInfo fcinfo, int prompt_arg, bool near)
 	memcpy(to->bytes, "c1:", 3);
 	hex_encode((char *) digest, sizeof(digest), to->bytes + 3);
 	pfree(normal);
+}
+
+/*
+ * The same from the arguments of a function: body, model, then prompt and params from
+ * prompt_arg on.
+ */
+void
+fo_class_key(FoClassKey *to, FunctionCallInfo fcinfo, int prompt_arg, bool near)
+{
+	fo_class_make_key(to, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
+					  PG_ARGISNULL(prompt_arg) ? NULL : PG_GETARG_TEXT_PP(prompt_arg),
+					  PG_ARGISNULL(prompt_arg + 1) ? NULL : PG_GETARG_JSONB_P(prompt_arg + 1),
+					  near);
 }
 
 PG_FUNCTION_INFO_V1(fo_classification_key);
@@ -138,8 +145,8 @@ number_field(Jsonb *object, const char *name)
 }
 
 /* Count what a hit has saved: millionths of the cost's unit, and milliseconds. */
-static void
-count_savings(FoCacheResource *resource, Jsonb *object)
+void
+fo_class_count_savings(FoCacheResource *resource, Jsonb *object)
 {
 	double		cost = number_field(object, "cost") * 1e6;
 	double		ms = number_field(object, "ms");
@@ -174,7 +181,7 @@ fo_class_verdict(const char *bytes)
 	if (!fo_cache_look(&key, GetActiveSnapshot(), 0, &item) || item.value == NULL ||
 		!JB_ROOT_IS_OBJECT(item.value))
 		return NULL;
-	count_savings(resource, item.value);
+	fo_class_count_savings(resource, item.value);
 	verdict = getKeyJsonValueFromContainer(&item.value->root, "verdict", 7, &buffer);
 	return verdict == NULL || verdict->type == jbvNull ? NULL : JsonbValueToJsonb(verdict);
 }

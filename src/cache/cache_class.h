@@ -1,6 +1,7 @@
 /*
  * cache_class.h
- *		Keys of classification, for exact and near matches.
+ *		Verdicts of models: their keys, for exact and near matches, and what they save;
+ *		also for those who look many of them up at once.
  */
 #ifndef FO_CACHE_CLASS_H
 #define FO_CACHE_CLASS_H
@@ -18,8 +19,11 @@ typedef struct FoClassKey
 								 * matches */
 } FoClassKey;
 
+extern void fo_class_make_key(FoClassKey *to, text *body, text *model, text *prompt,
+							  Jsonb *params, bool near);
 extern void fo_class_key(FoClassKey *to, FunctionCallInfo fcinfo, int prompt_arg, bool near);
 extern FoCacheResource *fo_class_resource(void);
+extern void fo_class_count_savings(FoCacheResource *resource, Jsonb *object);
 extern Jsonb *fo_class_verdict(const char *bytes);
 
 #endif							/* FO_CACHE_CLASS_H */

@@ -96,7 +96,7 @@ fo_cache_fill(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_JSONB_P(item.value);
 	}
-	switch (fo_claim(&key, FILL_WAIT, FILL_LEASE, &item, &token))
+	switch (fo_claim(&key, FILL_WAIT, FILL_LEASE, 0, &item, &token))
 	{
 		case FO_CLAIM_HIT:
 		case FO_CLAIM_STALE:

@@ -16,7 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-static const char *const level_name[] = {
+const char *const fo_cache_level_name[] = {
 	[FO_LEVEL_NONE] = "none",
 	[FO_LEVEL_1] = "L1",
 	[FO_LEVEL_2] = "L2",
@@ -61,7 +61,7 @@ put_row(ReturnSetInfo *rsinfo, FoCacheKey *key, FoCacheItem *item)
 	values[0] = PointerGetDatum(cstring_to_text_with_len(key->l1.bytes, key->l1.len));
 	values[1] = PointerGetDatum(item->value);
 	nulls[1] = item->value == NULL;
-	values[2] = CStringGetTextDatum(level_name[item->level]);
+	values[2] = CStringGetTextDatum(fo_cache_level_name[item->level]);
 	values[3] = fo_interval_datum(GetCurrentTimestamp() - item->created);
 	values[4] = BoolGetDatum(item->stale);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
@@ -187,7 +187,7 @@ fo_cache_explain(PG_FUNCTION_ARGS)
 		bool		found;
 		const char *state = explain_state(&key, level, &item, &found);
 
-		explain_row(rsinfo, level_name[level], state, found ? &item : NULL);
+		explain_row(rsinfo, fo_cache_level_name[level], state, found ? &item : NULL);
 	}
 	return (Datum) 0;
 }

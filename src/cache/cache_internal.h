@@ -156,6 +156,7 @@ extern bool fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);
 
 /* cache_get.c */
+extern const char *const fo_cache_level_name[]; /* by FoCacheLevel */
 extern Datum fo_interval_datum(int64 us);
 
 /* cache_change.c: writing, and what a transaction has pending */
@@ -182,8 +183,8 @@ typedef enum FoClaimState
 	FO_CLAIM_CLAIMED,
 	FO_CLAIM_TIMEOUT
 } FoClaimState;
-extern FoClaimState fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, FoCacheItem *item,
-							 uint64 *token);
+extern FoClaimState fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags,
+							 FoCacheItem *item, uint64 *token);
 extern void fo_claim_done(const FoCacheKey *key);
 extern void fo_claim_release(uint64 token);
 

@@ -3,15 +3,17 @@
  *		Model caches, and the choice of an eviction rule by them.
  *
  * No single rule is best: S3-FIFO wins on most request streams, TinyLFU admission
- * on loops and scans, a wide window on bursts.  So every rule runs in a model: a
- * cache of hashes, at most 512 entries large.  A cache of n entries is modelled by
- * a sample of 1 in 2^k keys (chosen by hash) with n / 2^k entries, which has about
- * the same hit ratio.  The hits of each model fade with a half-life of four times
- * its capacity in requests.  Another rule takes over when it is ahead by 0.1 % of
- * the requests and by half a standard deviation of its hits.
+ * on skewed ones and, strict, on loops and scans, its wide window on bursts, CLOCK
+ * where only recency counts.  So every rule runs in a model: a cache of hashes, at most
+ * 2048 entries large.  A cache of n entries is modelled by a sample of 1 in 2^k keys
+ * (chosen by hash) with n / 2^k entries, which has about the same hit ratio.  The hits
+ * of each model fade with a half-life of 16 times its capacity in requests.  Another
+ * rule takes over when it is ahead by 0.1 % of the requests and by a standard deviation
+ * of its hits, and by more after recent changes: each costs some hits, as the entries
+ * of one rule are not those that another would have kept.
  *
- * Example: 100 000 entries are modelled with 1 key in 256 and 390 entries; after
- * 1 560 sampled requests a lead counts half.
+ * Example: 100 000 entries are modelled with 1 key in 64 and 1 562 entries; after
+ * 25 000 sampled requests a lead counts half.
  *
  * Everything is written under the lock of the caller (the cache's log lock); the
  * fields rule and sample_mask may be read without.
@@ -22,9 +24,10 @@
 
 #define NONE			UINT32_MAX
 #define LN2				0.6931471805599453
-#define HALF_LIFE		4.0		/* times the capacity of a model */
+#define HALF_LIFE		16.0	/* times the capacity of a model */
 #define LEAD_SHARE		0.001
-#define LEAD_SIGMAS		0.5
+#define UNREST_SIGMAS	2.0
+#define LEAD_SIGMAS		1.0
 
 typedef struct ModelEntry
 {
@@ -262,28 +265,42 @@ fo_cache_model_check(const FoCacheModel *model)
 	return found == model->count[0] + model->count[1] && found + unused == model->max_entries + 1;
 }
 
+/* Entries of a model: an eighth of the cache's suffices, for little memory. */
+static uint32_t
+model_entries_for(uint32_t max_entries)
+{
+	uint32_t	entries = max_entries / 8;
+
+	if (entries > FO_CACHE_MODEL_ENTRIES)
+		return FO_CACHE_MODEL_ENTRIES;
+	return entries > FO_CACHE_MIN_MODEL ? entries : FO_CACHE_MIN_MODEL;
+}
+
 static FoCacheModel *
 adapt_model(FoCacheAdapt *adapt, int rule)
 {
 	return (FoCacheModel *) ((char *) adapt->models +
-							 rule * fo_cache_model_bytes(FO_CACHE_MODEL_ENTRIES));
+							 rule * fo_cache_model_bytes(adapt->model_entries));
 }
 
+/* Bytes of a chooser for a cache of at most so many entries. */
 size_t
-fo_cache_adapt_bytes(void)
+fo_cache_adapt_bytes(uint32_t max_entries)
 {
-	return sizeof(FoCacheAdapt) + FO_CACHE_RULES * fo_cache_model_bytes(FO_CACHE_MODEL_ENTRIES);
+	return sizeof(FoCacheAdapt) +
+		FO_CACHE_RULES * fo_cache_model_bytes(model_entries_for(max_entries));
 }
 
-/* Start choosing for a cache of about so many entries. */
+/* Start choosing for a cache of at most so many entries. */
 void
-fo_cache_adapt_init(FoCacheAdapt *adapt, uint32_t entries)
+fo_cache_adapt_init(FoCacheAdapt *adapt, uint32_t max_entries)
 {
 	memset(adapt, 0, sizeof(FoCacheAdapt));
 	adapt->rule = FO_CACHE_LFU;
+	adapt->model_entries = model_entries_for(max_entries);
 	for (int rule = 0; rule < FO_CACHE_RULES; rule++)
-		fo_cache_model_init(adapt_model(adapt, rule), FO_CACHE_MODEL_ENTRIES, rule);
-	fo_cache_adapt_resize(adapt, entries);
+		fo_cache_model_init(adapt_model(adapt, rule), adapt->model_entries, rule);
+	fo_cache_adapt_resize(adapt, max_entries);
 }
 
 /* The cache holds about so many entries now: set sample rate and model sizes. */
@@ -293,7 +310,7 @@ fo_cache_adapt_resize(FoCacheAdapt *adapt, uint32_t entries)
 	uint32_t	rate = 1;
 	uint32_t	size;
 
-	while (entries / rate > FO_CACHE_MODEL_ENTRIES)
+	while (entries / rate > adapt->model_entries)
 		rate <<= 1;
 	size = entries / rate > 0 ? entries / rate : 1;
 	adapt->sample_mask = rate - 1;
@@ -308,6 +325,7 @@ fo_cache_adapt_access(FoCacheAdapt *adapt, uint64_t hash)
 {
 	uint32_t	best = adapt->rule;
 	double		lead;
+	double		sigmas;
 
 	adapt->seen = adapt->seen * adapt->decay + 1;
 	for (int rule = 0; rule < FO_CACHE_RULES; rule++)
@@ -318,10 +336,12 @@ fo_cache_adapt_access(FoCacheAdapt *adapt, uint64_t hash)
 		if (adapt->hits[rule] > adapt->hits[best])
 			best = rule;
 	}
+	adapt->unrest *= adapt->decay;
 	lead = adapt->hits[best] - adapt->hits[adapt->rule];
-	if (lead > LEAD_SHARE * adapt->seen &&
-		lead * lead > LEAD_SIGMAS * LEAD_SIGMAS * adapt->hits[best])
+	sigmas = LEAD_SIGMAS + UNREST_SIGMAS * adapt->unrest;
+	if (lead > LEAD_SHARE * adapt->seen && lead * lead > sigmas * sigmas * adapt->hits[best])
 	{
+		adapt->unrest += 1;
 		adapt->rule = best;
 		adapt->switches++;
 	}

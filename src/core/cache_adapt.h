@@ -8,8 +8,9 @@
 
 #include "core/cache_policy.h"
 
-/* Entries that a model cache has at most; larger caches are sampled. */
-#define FO_CACHE_MODEL_ENTRIES	512
+/* Entries that a model cache may have at most; larger caches are sampled. */
+#define FO_CACHE_MODEL_ENTRIES	2048
+#define FO_CACHE_MIN_MODEL		256
 
 /* A cache of entries of size one that holds hashes only, in the caller's memory. */
 typedef struct FoCacheModel FoCacheModel;
@@ -26,15 +27,16 @@ typedef struct FoCacheAdapt
 	double		hits[FO_CACHE_RULES];
 	double		seen;			/* sampled requests, fading alike */
 	double		decay;
+	double		unrest;			/* changes of the rule, fading alike */
 	uint32_t	rule;			/* the best so far */
 	uint32_t	sample_mask;	/* of 2^n keys one is sampled: 2^n - 1 */
 	uint32_t	switches;
-	uint32_t	unused;
+	uint32_t	model_entries;	/* most entries of a model */
 	uint64_t	models[];
 } FoCacheAdapt;
 
-extern size_t fo_cache_adapt_bytes(void);
-extern void fo_cache_adapt_init(FoCacheAdapt *adapt, uint32_t entries);
+extern size_t fo_cache_adapt_bytes(uint32_t max_entries);
+extern void fo_cache_adapt_init(FoCacheAdapt *adapt, uint32_t max_entries);
 extern void fo_cache_adapt_resize(FoCacheAdapt *adapt, uint32_t entries);
 extern void fo_cache_adapt_access(FoCacheAdapt *adapt, uint64_t hash);
 

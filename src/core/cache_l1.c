@@ -29,7 +29,7 @@
 								 * fit */
 #define ESTIMATE_EVERY		256 /* inserts between estimates of the capacity */
 #define PREFETCH_LINES		6
-#define DRAIN_EVERY			256 /* sampled hits between calls for a drain */
+#define DRAIN_EVERY			64	/* sampled hits between calls for a drain */
 
 static size_t
 align64(size_t n)
@@ -76,7 +76,7 @@ fo_l1_init(void *memory, size_t bytes)
 	l1->policy_at = at;
 	at = align64(at + fo_cache_policy_bytes(l1->max_entries));
 	l1->adapt_at = at;
-	at = align64(at + fo_cache_adapt_bytes());
+	at = align64(at + fo_cache_adapt_bytes(l1->max_entries));
 	l1->log_at = at;
 	l1->npages = (uint32_t) ((bytes - at) / l1->page_bytes);
 
@@ -409,10 +409,7 @@ fo_l1_insert(FoL1 *l1, const FoL1Key *key, const FoL1Meta *meta, const void *val
 	}
 	fo_l1_unlock_bucket(bucket);
 
-	if (l1->free_pages < FO_L1_RESERVE)
-		fo_l1_make_room(l1);
-	else
-		fo_l1_settle(l1);
+	fo_l1_make_room(l1);
 	return done;
 }
 
@@ -436,6 +433,7 @@ void
 fo_l1_totals(FoL1 *l1, FoL1Totals *totals)
 {
 	totals->bytes_total = l1->bytes;
+	totals->bytes_capacity = fo_l1_log_capacity(l1);
 	totals->bytes_used = l1->queue[0].bytes + l1->queue[1].bytes;
 	totals->entries = (uint64_t) atomic_load(&l1->entries);
 	totals->evictions = atomic_load(&l1->evictions);

@@ -71,6 +71,7 @@ typedef struct FoL1 FoL1;
 typedef struct FoL1Totals
 {
 	uint64_t	bytes_total;	/* of the whole memory */
+	uint64_t	bytes_capacity; /* of entries that the log means to hold */
 	uint64_t	bytes_used;		/* of the log, dead space included */
 	uint64_t	entries;
 	uint64_t	evictions;

@@ -11,9 +11,11 @@
  * Example: page 3 is oldest in main with entries A (credit 1), B (removed), C (no
  * credit).  Making room copies A to the newest page, skips B, drops C, frees page 3.
  *
- * Some pages are kept free, so that copying never fails.  Kept entries of a page fit
- * into one page, and at most one page of each queue is scanned part-way: two suffice
- * for them, and one for the page that each queue appends to.
+ * Each insertion evicts as many bytes as it brought, so that entries duel one by one
+ * as the policy means them to.  Some pages are kept free besides, so that copying never
+ * fails.  Kept entries of a page fit into one page, and at most one page of each queue
+ * is scanned part-way: two suffice for them, and one for the page that each queue
+ * appends to.
  *
  * Everything here runs under the caller's log lock.
  */
@@ -23,6 +25,9 @@
 #include <time.h>
 
 #define SPINS_BEFORE_YIELD	64
+#define PARTIAL_PAGES		2	/* scanned or filled part-way, on average */
+#define FILL_WEIGHT			16	/* pages over which their fill is averaged */
+#define FULL_SHARE			64	/* full is within such a part of the capacity */
 
 static FoL1Page *
 page_meta(FoL1 *l1, uint32_t page)
@@ -84,15 +89,26 @@ fo_l1_log_init(FoL1 *l1)
 		*page_meta(l1, i) = (FoL1Page) {i + 1 < l1->npages ? i + 1 : FO_L1_NO_PAGE, 0, 0};
 	l1->free_page = 0;
 	l1->free_pages = l1->npages;
+	l1->page_fill = l1->page_bytes;
 	for (int queue = 0; queue < 2; queue++)
 		l1->queue[queue] = (FoL1Queue) {FO_L1_NO_PAGE, FO_L1_NO_PAGE, 0};
 }
 
-/* Bytes of entries that the cache means to hold. */
+/*
+ * Bytes of entries that the cache means to hold: of the pages that are not kept free
+ * and not scanned or filled part-way, as much as entries have lately filled of a page.
+ */
 uint64_t
 fo_l1_log_capacity(const FoL1 *l1)
 {
-	return (uint64_t) (l1->npages - FO_L1_RESERVE) * l1->page_bytes;
+	return (uint64_t) (l1->npages - FO_L1_RESERVE - PARTIAL_PAGES) * l1->page_fill;
+}
+
+/* Learn what part of a page entries of the present sizes fill. */
+static void
+note_fill(FoL1 *l1, uint32_t used)
+{
+	l1->page_fill += (int32_t) (used - l1->page_fill) / FILL_WEIGHT;
 }
 
 /* Append a free page to a queue; false if there is none. */
@@ -111,7 +127,10 @@ open_page(FoL1 *l1, FoL1Queue *queue)
 	if (queue->newest == FO_L1_NO_PAGE)
 		queue->oldest = page;
 	else
+	{
+		note_fill(l1, page_meta(l1, queue->newest)->used);
 		page_meta(l1, queue->newest)->newer = page;
+	}
 	queue->newest = page;
 	return true;
 }
@@ -275,29 +294,33 @@ log_keep(void *store, FoCacheQueue queue, uint8_t credit)
 
 static const FoCacheStore log_ops = {log_size, log_tail, log_keep, log_drop};
 
-/* Evict until enough pages are free for the next allocations. */
+static uint64_t
+queued_bytes(const FoL1 *l1)
+{
+	return l1->queue[FO_CACHE_SMALL].bytes + l1->queue[FO_CACHE_MAIN].bytes;
+}
+
+/*
+ * After an insertion: evict until the capacity is kept and enough pages are free for the
+ * next one.  While the cache fills, entries that leave the window join main unasked.
+ */
 void
 fo_l1_make_room(FoL1 *l1)
 {
+	uint64_t	capacity = fo_l1_log_capacity(l1);
 	FoCacheTail tail;
 
-	while (l1->free_pages < FO_L1_RESERVE)
+	while (queued_bytes(l1) > capacity || l1->free_pages < FO_L1_RESERVE)
 	{
-		if (l1->queue[0].bytes + l1->queue[1].bytes == 0)
+		if (queued_bytes(l1) == 0)
 		{
 			/* nothing left but scanned pages: looking frees them */
 			log_tail(l1, FO_CACHE_SMALL, &tail);
 			log_tail(l1, FO_CACHE_MAIN, &tail);
 			return;
 		}
-		fo_cache_policy_evict(fo_l1_policy(l1), &log_ops, l1, fo_l1_log_capacity(l1),
-							  l1->page_bytes);
+		fo_cache_policy_evict(fo_l1_policy(l1), &log_ops, l1, capacity, l1->page_bytes);
 	}
-}
-
-/* While the cache fills: let entries that leave the window join main. */
-void
-fo_l1_settle(FoL1 *l1)
-{
-	fo_cache_policy_settle(fo_l1_policy(l1), &log_ops, l1, fo_l1_log_capacity(l1));
+	if (queued_bytes(l1) < capacity - capacity / FULL_SHARE)
+		fo_cache_policy_settle(fo_l1_policy(l1), &log_ops, l1, capacity);
 }

@@ -76,6 +76,7 @@ struct FoL1
 	FoL1Queue	queue[2];
 	uint32_t	free_page;
 	uint32_t	free_pages;
+	uint32_t	page_fill;		/* bytes used of a full page, on average */
 	uint32_t	ring_tail;
 	uint32_t	inserts;		/* since the capacity was last estimated */
 	int64_t		now;			/* of the running insert */
@@ -141,6 +142,5 @@ extern void fo_l1_log_init(FoL1 *l1);
 extern uint32_t fo_l1_log_alloc(FoL1 *l1, FoCacheQueue queue, uint32_t bytes);
 extern uint64_t fo_l1_log_capacity(const FoL1 *l1);
 extern void fo_l1_make_room(FoL1 *l1);
-extern void fo_l1_settle(FoL1 *l1);
 
 #endif							/* FO_CACHE_LOG_H */

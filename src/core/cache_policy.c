@@ -1,8 +1,8 @@
 /*
  * cache_policy.c
- *		Eviction: S3-FIFO and TinyLFU admission over the same two FIFO queues.
+ *		Eviction: S3-FIFO, TinyLFU admission and CLOCK over the same two FIFO queues.
  *
- * Both rules keep new entries in a small queue and proven ones in a main queue,
+ * The first two keep new entries in a small queue and proven ones in a main queue,
  * and hits only bump a saturating counter in the entry, so that readers need no
  * lock.  They differ in what happens at the oldest end of the small queue:
  *
@@ -10,7 +10,11 @@
  *		an entry hit twice or more moves to main; another is dropped and its key
  *		remembered as a ghost; a key that returns while a ghost starts in main.
  *	TinyLFU (Einziger, Friedman and Manes, 2017): the entry duels with the oldest
- *		entry of main; a count-min sketch tells which was asked for more often.
+ *		entry of main; a count-min sketch tells which was asked for more often.  Its
+ *		strict form wants a lead of two: in a loop larger than the cache the candidate
+ *		was just asked for and the victim will be soon, so one request says nothing.
+ *	CLOCK: new entries go to main at once.  Near to LRU, for requests that come back
+ *		soon or never.
  *
  * Main gives second chances: an entry with credit is put back with one less.
  *
@@ -33,6 +37,8 @@
 #define SKETCH_MAX			15
 #define SKETCH_PERIOD		10	/* halve the counters each so many times
 								 * capacity */
+#define SKETCH_MIN_ENTRIES	256 /* a smaller cache counts as so large: its
+								 * counters would forget too soon */
 #define GHOST_WAYS			4
 #define MAX_SECOND_CHANCES	64	/* bound on the work of one eviction */
 #define MAX_TRANSFERS		4	/* entries re-labelled by one eviction */
@@ -47,7 +53,7 @@ typedef struct GhostBucket
 } GhostBucket;
 
 /* Share of the capacity that the small queue may use, per mille, by rule. */
-static const uint32_t small_share[FO_CACHE_RULES] = {100, 10, 300};
+static const uint32_t small_share[FO_CACHE_RULES] = {100, 10, 300, 10, 0};
 
 /* Smallest power of two that is at least n. */
 static uint32_t
@@ -61,6 +67,12 @@ ceil_power(uint64_t n)
 }
 
 static uint32_t
+at_least(uint32_t n, uint32_t least)
+{
+	return n > least ? n : least;
+}
+
+static uint32_t
 ghost_buckets(uint32_t max_entries)
 {
 	return ceil_power((uint64_t) max_entries * 2 / GHOST_WAYS);
@@ -69,7 +81,7 @@ ghost_buckets(uint32_t max_entries)
 static uint32_t
 sketch_width(uint32_t max_entries)
 {
-	return ceil_power((uint64_t) max_entries * 4);
+	return ceil_power((uint64_t) at_least(max_entries, SKETCH_MIN_ENTRIES) * 4);
 }
 
 /* Bytes of a policy for at most so many entries. */
@@ -139,7 +151,7 @@ sketch_add(FoCachePolicy *policy, uint64_t hash, uint32_t times)
 		*cell = (uint8_t) ((*cell & ~(SKETCH_MAX << shift)) | (count << shift));
 	}
 	policy->sketch_adds += times;
-	if (policy->sketch_adds >= (uint64_t) SKETCH_PERIOD * policy->entries)
+	if (policy->sketch_adds >= (uint64_t) SKETCH_PERIOD * at_least(policy->entries, SKETCH_MIN_ENTRIES))
 		sketch_halve(policy);
 }
 
@@ -215,7 +227,9 @@ fo_cache_policy_admit(FoCachePolicy *policy, uint64_t hash)
 	bool		returned = ghost_take(policy, hash);
 
 	sketch_add(policy, hash, 1);
-	return returned && policy->rule == FO_CACHE_S3FIFO ? FO_CACHE_MAIN : FO_CACHE_SMALL;
+	if (policy->rule == FO_CACHE_CLOCK || (policy->rule == FO_CACHE_S3FIFO && returned))
+		return FO_CACHE_MAIN;
+	return FO_CACHE_SMALL;
 }
 
 /* Size that the small queue may have under the present rule. */
@@ -300,6 +314,16 @@ evict_s3fifo(FoCachePolicy *policy, const FoCacheStore *ops, void *store, uint64
 		drop(policy, ops, store, FO_CACHE_SMALL, &tail);
 }
 
+/* Was the candidate asked for so much more often that it displaces the victim? */
+static bool
+wins(FoCachePolicy *policy, const FoCacheTail *candidate, const FoCacheTail *victim)
+{
+	uint32_t	lead = policy->rule == FO_CACHE_LFU_STRICT ? 2 : 1;
+
+	return sketch_estimate(policy, candidate->hash) >=
+		sketch_estimate(policy, victim->hash) + lead;
+}
+
 /* One eviction under TinyLFU admission: the oldest of small and of main duel. */
 static void
 evict_lfu(FoCachePolicy *policy, const FoCacheStore *ops, void *store, uint64_t capacity,
@@ -324,9 +348,9 @@ evict_lfu(FoCachePolicy *policy, const FoCacheStore *ops, void *store, uint64_t 
 			drop(policy, ops, store, FO_CACHE_SMALL, &candidate);
 		return;
 	}
-	duel = ops->size(store, FO_CACHE_SMALL) > target &&
+	duel = policy->rule != FO_CACHE_CLOCK && ops->size(store, FO_CACHE_SMALL) > target &&
 		look(policy, ops, store, FO_CACHE_SMALL, &candidate);
-	if (duel && sketch_estimate(policy, candidate.hash) <= sketch_estimate(policy, victim.hash))
+	if (duel && !wins(policy, &candidate, &victim))
 	{
 		drop(policy, ops, store, FO_CACHE_SMALL, &candidate);
 		return;

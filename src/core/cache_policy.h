@@ -1,7 +1,7 @@
 /*
  * cache_policy.h
- *		Which entry leaves a full cache: S3-FIFO or TinyLFU admission over two
- *		FIFO queues.  See cache_policy.c for the rules and a worked example.
+ *		Which entry leaves a full cache: S3-FIFO, TinyLFU admission or CLOCK over
+ *		two FIFO queues.  See cache_policy.c for the rules and a worked example.
  *
  * The policy owns no entries.  It remembers what it must about keys that are gone
  * (a ghost table) and how often keys were asked for (a sketch), and drives queues
@@ -27,6 +27,8 @@ typedef enum FoCacheRule
 	FO_CACHE_S3FIFO,			/* S3-FIFO, small queue of 10 % */
 	FO_CACHE_LFU,				/* TinyLFU admission, window of 1 % */
 	FO_CACHE_LFU_WIDE,			/* TinyLFU admission, window of 30 % */
+	FO_CACHE_LFU_STRICT,		/* the same, ahead by two requests */
+	FO_CACHE_CLOCK,				/* second chances alone, near to LRU */
 	FO_CACHE_RULES
 } FoCacheRule;
 

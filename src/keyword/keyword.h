@@ -47,6 +47,13 @@ extern const FoKeywordSet *fo_keyword_set_arg(FunctionCallInfo fcinfo, int arg);
 extern FoKeywordSet *fo_keyword_preamble(Datum datum);
 
 /* keyword_text.c */
+
+/* Called for each occurrence, by position. */
+typedef void (*FoMatchFound) (void *arg, const FoMatch *match);
+extern void fo_keyword_each_match(const FoKeywordSet *set, FoBody body, FoMatchFound found,
+								  void *arg);
+extern int32 fo_keyword_characters(const FoKeywordSet *set, FoBody body, uint32_t start,
+								   uint32_t end);
 extern ArrayType *fo_keyword_list_of(const FoKeywordSet *set, FoBody body);
 
 #endif							/* FO_KEYWORD_H */

@@ -314,9 +314,12 @@ find_conversion(Conversion *conversion, const FoKeywordSource *source, Oid type)
 						 NameStr(source->owner_column))));
 }
 
-/* The owner argument, as a value of the owners' type. */
-static Datum
-get_owner(FunctionCallInfo fcinfo, FoKeywordSource *source)
+/*
+ * The owner argument of a function, the second one, as a value of the owners'
+ * type.  Uses fn_extra of the call.
+ */
+Datum
+fo_keyword_owner_arg(FunctionCallInfo fcinfo, FoKeywordSource *source)
 {
 	Conversion *conversion = fcinfo->flinfo->fn_extra;
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
@@ -357,23 +360,25 @@ sets_apply(FoKeywordSource *source, Snapshot snapshot)
 }
 
 /*
- * The set to match against for the arguments source and owner of a function, in
- * the current snapshot and for the current role; NULL when the owner has none.
+ * The set of an owner in the current snapshot and for the current role; NULL
+ * when the owner has none.
  */
+const FoKeywordSet *
+fo_keyword_owner_set(FoKeywordSource *source, Datum owner)
+{
+	check_privileges(source);
+	if (sets_apply(source, GetActiveSnapshot()) && !fo_keyword_is_pending(source, owner))
+		return find_set(source, owner, GetActiveSnapshot());
+	return fo_keyword_compile(source, owner, GetActiveSnapshot()).set;
+}
+
+/* The set to match against for the arguments source and owner of a function. */
 static const FoKeywordSet *
 get_set(FunctionCallInfo fcinfo)
 {
 	FoKeywordSource *source = fo_keyword_source_get(PG_GETARG_OID(0));
-	Datum		owner;
-	FoCompiled	compiled;
 
-	check_privileges(source);
-	owner = get_owner(fcinfo, source);
-
-	if (sets_apply(source, GetActiveSnapshot()) && !fo_keyword_is_pending(source, owner))
-		return find_set(source, owner, GetActiveSnapshot());
-	compiled = fo_keyword_compile(source, owner, GetActiveSnapshot());
-	return compiled.set;
+	return fo_keyword_owner_set(source, fo_keyword_owner_arg(fcinfo, source));
 }
 
 /* keyword_match(source regclass, owner "any", body text) returns text[] */

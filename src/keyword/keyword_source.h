@@ -83,6 +83,10 @@ extern int64 fo_keyword_store_all(FoKeywordSource *source);
 extern bool fo_keyword_storing;
 extern char *fo_keyword_operator(Oid oid);
 
+/* keyword_lookup.c */
+extern Datum fo_keyword_owner_arg(FunctionCallInfo fcinfo, FoKeywordSource *source);
+extern const FoKeywordSet *fo_keyword_owner_set(FoKeywordSource *source, Datum owner);
+
 /* keyword_store.c */
 extern void fo_keyword_need_store(Oid source);
 

@@ -33,9 +33,6 @@ typedef struct Numbers
 	size_t		size;
 } Numbers;
 
-/* Called for each occurrence, by position. */
-typedef void (*MatchFound) (void *arg, const FoMatch *match);
-
 /* keyword_match(body text, set keyword_set), operator @@ */
 Datum
 fo_keyword_match(PG_FUNCTION_ARGS)
@@ -99,8 +96,8 @@ collect_number(void *arg, uint32_t keyword)
 }
 
 /* Call found for every occurrence that no allowed phrase covers, by position. */
-static void
-for_each_match(const FoKeywordSet *set, FoBody body, MatchFound found, void *arg)
+void
+fo_keyword_each_match(const FoKeywordSet *set, FoBody body, FoMatchFound found, void *arg)
 {
 	FoScan		scan;
 
@@ -115,7 +112,7 @@ for_each_match(const FoKeywordSet *set, FoBody body, MatchFound found, void *arg
 	fo_keyword_trim();
 }
 
-/* MatchFound that collects the number of the keyword. */
+/* FoMatchFound that collects the number of the keyword. */
 static void
 collect_match_number(void *arg, const FoMatch *match)
 {
@@ -132,7 +129,7 @@ fo_keyword_list_of(const FoKeywordSet *set, FoBody body)
 	ArrayType  *result;
 
 	if (set->nallow > 0)
-		for_each_match(set, body, collect_match_number, &numbers);
+		fo_keyword_each_match(set, body, collect_match_number, &numbers);
 	else
 	{
 		fo_scan_begin(&scan, &fo_keyword_matcher, set, body.bytes, body.len, false);
@@ -180,20 +177,20 @@ typedef struct Find
 	MemoryContext row;
 } Find;
 
-/* How many characters there are in bytes [start, end) of the body. */
-static int32
-count_characters(const Find *find, uint32_t start, uint32_t end)
+/* How many characters there are in bytes [start, end) of a body. */
+int32
+fo_keyword_characters(const FoKeywordSet *set, FoBody body, uint32_t start, uint32_t end)
 {
 	int32		n = 0;
 
-	if (find->set->flags & FO_SET_OPAQUE)
+	if (set->flags & FO_SET_OPAQUE)
 		return (int32) (end - start);
 	for (uint32_t i = start; i < end; i++)
-		n += !fo_utf8_continues(find->body.bytes[i]);
+		n += !fo_utf8_continues(body.bytes[i]);
 	return n;
 }
 
-/* MatchFound that adds a row to the result. */
+/* FoMatchFound that adds a row to the result. */
 static void
 put_row(void *arg, const FoMatch *match)
 {
@@ -204,11 +201,12 @@ put_row(void *arg, const FoMatch *match)
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	find->character += count_characters(find, find->byte, match->start);
+	find->character += fo_keyword_characters(find->set, find->body, find->byte, match->start);
 	find->byte = match->start;
 	values[0] = PointerGetDatum(fo_keyword_text(source, len));
 	values[1] = Int32GetDatum(find->character + 1);
-	values[2] = Int32GetDatum(count_characters(find, match->start, match->end));
+	values[2] = Int32GetDatum(fo_keyword_characters(find->set, find->body, match->start,
+													match->end));
 	values[3] = PointerGetDatum(fo_keyword_text(find->body.bytes + match->start,
 												match->end - match->start));
 	tuplestore_putvalues(find->result->setResult, find->result->setDesc, values, nulls);
@@ -229,7 +227,7 @@ fo_keyword_find(PG_FUNCTION_ARGS)
 	find.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	find.row = AllocSetContextCreate(CurrentMemoryContext, "filteropt keyword row",
 									 ALLOCSET_SMALL_SIZES);
-	for_each_match(find.set, find.body, put_row, &find);
+	fo_keyword_each_match(find.set, find.body, put_row, &find);
 	MemoryContextDelete(find.row);
 	PG_RETURN_NULL();
 }
@@ -280,7 +278,7 @@ write_span(Rewrite *rewrite)
 	}
 }
 
-/* MatchFound that extends the current span, or writes it and begins another. */
+/* FoMatchFound that extends the current span, or writes it and begins another. */
 static void
 rewrite_match(void *arg, const FoMatch *match)
 {
@@ -304,7 +302,7 @@ rewrite_text(Rewrite *rewrite, const FoKeywordSet *set)
 {
 	initStringInfo(&rewrite->out);
 	rewrite->opaque = (set->flags & FO_SET_OPAQUE) != 0;
-	for_each_match(set, rewrite->body, rewrite_match, rewrite);
+	fo_keyword_each_match(set, rewrite->body, rewrite_match, rewrite);
 	if (rewrite->any)
 		write_span(rewrite);
 	appendBinaryStringInfo(&rewrite->out, (const char *) rewrite->body.bytes + rewrite->done,

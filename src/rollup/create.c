@@ -25,6 +25,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "commands/view.h"
@@ -43,6 +44,7 @@
 #include "rollup/sqltext.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -51,6 +53,9 @@
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(fo_rollup_create);
+
+/* Percent of a page filled at first, as in the declaration of rollup_create. */
+#define DEFAULT_FILLFACTOR	50
 
 /* The names of a rollup's relations. */
 typedef struct Names
@@ -228,21 +233,84 @@ create_view(const char *schema, const char *name, Query *query)
 	return relid;
 }
 
+/* The column of the data table for a grouping column of the rollup. */
+static const char *
+group_column(Query *query, FoLayout *layout, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *expr = copyObject((Node *) tle->expr);
+
+		if (tle->resjunk || strcmp(tle->resname, name) != 0)
+			continue;
+		ChangeVarNodes(expr, fo_rollup_base_index(query), 1, 0);
+		for (int i = 0; i < layout->ngroups; i++)
+		{
+			if (equal(expr, layout->groups[i]))
+				return fo_rollup_column_name(layout, i);
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("\"%s\" is not a grouping column of the rollup", name),
+			 errhint("An index of a rollup is a list of columns that its query "
+					 "selects and groups by, such as 'date, user_id'.")));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* Create an index on grouping columns, given as a list of their names. */
+static void
+create_index(const char *table, Query *query, FoLayout *layout, char *columns)
+{
+	StringInfoData buf;
+	List	   *names;
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(pstrdup(columns), ',', &names) || names == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("index \"%s\" is not a list of column names", columns)));
+	initStringInfo(&buf);
+	foreach(lc, names)
+		appendStringInfo(&buf, "%s%s", buf.len ? ", " : "",
+						 group_column(query, layout, lfirst(lc)));
+	fo_rollup_run("CREATE INDEX ON %s (%s)", table, buf.data);
+}
+
+/* Create the indexes that the caller wants besides that on all groups. */
+static void
+create_indexes(const char *table, Query *query, FoLayout *layout, ArrayType *wanted)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(wanted, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			create_index(table, query, layout, TextDatumGetCString(elements[i]));
+	}
+}
+
 /*
- * Create the table of partial rows, and its index on the groups.  Half of each page
- * is left for heap-only updates.
+ * Create the table of partial rows, and its index on the groups.  What fillfactor
+ * leaves of each page is for heap-only updates.
  */
 static Oid
-create_data(const Names *names, const FoLayout *layout)
+create_data(const Names *names, const FoLayout *layout, int fillfactor)
 {
 	char	   *table = quote_qualified_identifier(names->schema, names->data);
 	bool		unlogged =
 	get_rel_persistence(layout->base) == RELPERSISTENCE_UNLOGGED;
 
-	fo_rollup_run("CREATE %s TABLE %s (%s) USING heap WITH (fillfactor = 50,"
+	fo_rollup_run("CREATE %s TABLE %s (%s) USING heap WITH (fillfactor = %d,"
 				  " autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,"
 				  " autovacuum_vacuum_cost_delay = 0)",
-				  unlogged ? "UNLOGGED" : "", table, fo_rollup_columns_sql(layout));
+				  unlogged ? "UNLOGGED" : "", table, fo_rollup_columns_sql(layout), fillfactor);
 	if (layout->ngroups > 0)
 	{
 		StringInfoData columns;
@@ -349,14 +417,16 @@ register_rollup(const FoRollupIds *ids, const char *zone)
 
 /* Create the relations of a rollup for a checked and pinned query. */
 static FoRollupIds
-create_relations(Query *query, const Names *names)
+create_relations(Query *query, const Names *names, int fillfactor, ArrayType *indexes)
 {
 	FoLayout   *layout = fo_rollup_layout(query);
 	FoRollupIds ids;
 
 	ids.base = layout->base;
 	ids.query = create_view(names->schema, names->query, query);
-	ids.data = create_data(names, layout);
+	ids.data = create_data(names, layout, fillfactor);
+	if (indexes)
+		create_indexes(fo_rollup_relation_name(ids.data), query, layout, indexes);
 	ids.view = create_view(names->schema, names->view,
 						   make_reading_query(query, layout, names));
 	return ids;
@@ -377,7 +447,10 @@ accept_query(const char *text, const char **zone)
 	return query;
 }
 
-/* filteropt.rollup_create(name text, query text, day_tz text) returns regclass */
+/*
+ * filteropt.rollup_create(name text, query text, day_tz text, fillfactor integer,
+ * indexes text[]) returns regclass
+ */
 Datum
 fo_rollup_create(PG_FUNCTION_ARGS)
 {
@@ -407,7 +480,9 @@ fo_rollup_create(PG_FUNCTION_ARGS)
 	check_owner(base);
 	LockRelationOid(base, ShareRowExclusiveLock);
 	fo_rollup_enter(&state, InvalidOid);
-	ids = create_relations(query, &names);
+	ids = create_relations(query, &names,
+						   PG_ARGISNULL(3) ? DEFAULT_FILLFACTOR : PG_GETARG_INT32(3),
+						   PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4));
 	create_triggers(base);
 	create_guards(&ids);
 	tie_together(&ids);

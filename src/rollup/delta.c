@@ -29,9 +29,11 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "portability/instr_time.h"
 #include "rollup/delta.h"
 #include "rollup/reader.h"
 #include "rollup/settings.h"
+#include "rollup/stat.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
@@ -262,9 +264,23 @@ fo_rollup_delta(FoDeltaSet *set, const Datum *groups, const bool *nulls)
 	return set->last = slot->delta;
 }
 
-/* The deltas of a set as an array, in no order. */
+/* Is the delta a sum of changes that cancel each other out? */
+static bool
+is_nothing(FoRollup *rollup, const FoDelta *delta)
+{
+	if (!rollup->only_integers)
+		return false;
+	for (int i = rollup->layout->ngroups; i < rollup->natts; i++)
+	{
+		if (DatumGetInt64(delta->values[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The deltas of a set that change anything, as an array in no order. */
 FoDelta **
-fo_rollup_set_deltas(FoDeltaSet *set)
+fo_rollup_set_deltas(FoDeltaSet *set, int *ndeltas)
 {
 	FoDelta   **result = palloc(sizeof(FoDelta *) * (set->ndeltas + 1));
 	deltas_iterator it;
@@ -274,11 +290,16 @@ fo_rollup_set_deltas(FoDeltaSet *set)
 	if (set->hash == NULL)
 	{
 		result[0] = set->last;
+		*ndeltas = set->last && !is_nothing(set->rollup, set->last) ? 1 : 0;
 		return result;
 	}
 	deltas_start_iterate(set->hash, &it);
 	while ((slot = deltas_iterate(set->hash, &it)) != NULL)
-		result[n++] = slot->delta;
+	{
+		if (!is_nothing(set->rollup, slot->delta))
+			result[n++] = slot->delta;
+	}
+	*ndeltas = n;
 	return result;
 }
 
@@ -326,6 +347,26 @@ fo_rollup_pending_in(List *rtable)
 	return false;
 }
 
+/* Write the deltas of one rollup, and count what that has cost. */
+static void
+flush_set(FoDeltaSet *set, CommandId cid, bool fold)
+{
+	instr_time	start;
+	instr_time	time;
+	int			ndeltas;
+	int			appended;
+	FoDelta   **deltas = fo_rollup_set_deltas(set, &ndeltas);
+
+	if (ndeltas == 0)
+		return;
+	INSTR_TIME_SET_CURRENT(start);
+	appended = fo_rollup_write(set->rollup, deltas, ndeltas, cid, fold);
+	INSTR_TIME_SET_CURRENT(time);
+	INSTR_TIME_SUBTRACT(time, start);
+	fo_rollup_count_write(set->rollup->counters, ndeltas, appended,
+						  (uint64) (INSTR_TIME_GET_DOUBLE(time) * 1e9));
+}
+
 /* Write one bucket under the current subtransaction. */
 static void
 flush_bucket(FoBucket *bucket, bool fold)
@@ -337,13 +378,7 @@ flush_bucket(FoBucket *bucket, bool fold)
 	ListCell   *lc;
 
 	foreach(lc, bucket->sets)
-	{
-		FoDeltaSet *set = lfirst(lc);
-
-		if (set->ndeltas > 0)
-			fo_rollup_write(set->rollup, fo_rollup_set_deltas(set), set->ndeltas,
-							bucket->cid, fold);
-	}
+		flush_set(lfirst(lc), bucket->cid, fold);
 	written = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

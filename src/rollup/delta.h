@@ -60,10 +60,10 @@ extern void fo_rollup_combine(FoRollup *rollup, Datum *values, bool *nulls,
 							  const Datum *more, const bool *morenulls);
 
 /* Writing (flush.c). */
-extern void fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
+extern int	fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas,
 							CommandId cid, bool fold);
 
-/* For each delta of a set, unordered. Allocated in the current context. */
-extern FoDelta **fo_rollup_set_deltas(FoDeltaSet *set);
+/* The deltas of a set that change anything, unordered, in the current context. */
+extern FoDelta **fo_rollup_set_deltas(FoDeltaSet *set, int *ndeltas);
 
 #endif							/* FO_ROLLUP_DELTA_H */

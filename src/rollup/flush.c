@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "rollup/delta.h"
 #include "rollup/fold.h"
+#include "rollup/place.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -130,25 +131,13 @@ fo_rollup_index_row(FoTarget *target, TupleTableSlot *slot, bool summaries)
 }
 
 /* Put a delta into a slot of the data table. */
-void
-fo_rollup_fill_slot(FoRollup *rollup, TupleTableSlot *slot, const FoDelta *delta)
+static void
+fill_slot(FoRollup *rollup, TupleTableSlot *slot, const FoDelta *delta)
 {
 	ExecClearTuple(slot);
 	memcpy(slot->tts_values, delta->values, sizeof(Datum) * rollup->natts);
 	memcpy(slot->tts_isnull, delta->nulls, sizeof(bool) * rollup->natts);
 	ExecStoreVirtualTuple(slot);
-}
-
-/* Order deltas roughly as the index does, for locality of its pages. */
-static int
-compare_deltas(const void *a, const void *b)
-{
-	const FoDelta *da = *(FoDelta *const *) a;
-	const FoDelta *db = *(FoDelta *const *) b;
-	int64		va = (int64) da->values[0];
-	int64		vb = (int64) db->values[0];
-
-	return va < vb ? -1 : va > vb;
 }
 
 /* Insert many rows in batches. */
@@ -167,12 +156,13 @@ write_batches(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n; i++)
-			fo_rollup_fill_slot(rollup, slots[i], deltas[start + i]);
+			fill_slot(rollup, slots[i], deltas[start + i]);
 		table_multi_insert(target->rel, slots, n, cid, 0, NULL);
 		for (int i = 0; i < n; i++)
 		{
 			fo_rollup_index_row(target, slots[i], false);
-			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid);
+			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid,
+							   &slots[i]->tts_tid);
 		}
 	}
 	for (int i = 0; i < nslots; i++)
@@ -191,10 +181,11 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 	else if (ndeltas == 1)
 	{
 		slot = table_slot_create(target->rel, NULL);
-		fo_rollup_fill_slot(rollup, slot, deltas[0]);
+		fill_slot(rollup, slot, deltas[0]);
 		table_tuple_insert(target->rel, slot, cid, 0, NULL);
 		fo_rollup_index_row(target, slot, false);
-		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid);
+		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid,
+						   &slot->tts_tid);
 		ExecDropSingleTupleTableSlot(slot);
 	}
 }
@@ -202,10 +193,11 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 /*
  * Write deltas to the data table of a rollup, visible from the command after
  * cid.  With "fold", at the end of a transaction, into rows that are there;
- * otherwise and for the rest by appending rows.  Leaks into the current memory
- * context.  Cost: one heap and one index insertion per delta appended.
+ * otherwise and for the rest by appending rows.  Returns how many were appended.
+ * Leaks into the current memory context.  Cost: one heap and one index insertion per
+ * delta appended.
  */
-void
+int
 fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 				bool fold)
 {
@@ -214,18 +206,19 @@ fo_rollup_write(FoRollup *rollup, FoDelta **deltas, int ndeltas, CommandId cid,
 
 	/* Dropped by this very transaction: nothing left to maintain. */
 	if (!open_target(&target, rollup->ids.data))
-		return;
+		return 0;
 	/* Toasting wants a snapshot, which is gone before commit. */
 	pushed = OidIsValid(target.rel->rd_rel->reltoastrelid) &&
 		!fo_has_snapshot();
 	if (pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	if (ndeltas > 1 && rollup->layout->ngroups > 0 && rollup->typbyval[0])
-		qsort(deltas, ndeltas, sizeof(FoDelta *), compare_deltas);
 	if (fold)
 		ndeltas = fo_rollup_fold(rollup, &target, deltas, ndeltas);
+	else
+		fo_rollup_sort(rollup, deltas, ndeltas);
 	append(rollup, &target, deltas, ndeltas, cid);
 	if (pushed)
 		PopActiveSnapshot();
 	close_target(&target);
+	return ndeltas;
 }

@@ -45,6 +45,7 @@
 #include "rollup/fold.h"
 #include "rollup/group.h"
 #include "rollup/merge.h"
+#include "rollup/place.h"
 #include "rollup/settings.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
@@ -57,102 +58,31 @@
 PG_FUNCTION_INFO_V1(fo_rollup_row_bound);
 
 /*
- * Entries of the index (or rows of
- * the table) that it passes on its way: old snapshots may hold back dead rows, and
- * a writer must not pay for them.
+ * Entries of the index (or rows of the table) that a writer passes in search of its
+ * group: old snapshots may hold back dead rows, and it must not pay for them.
  */
 #define MAX_PASSED	256
 
-/* One look after the other at the groups of some deltas. */
-typedef struct Fold
-{
-	FoRollup   *rollup;
-	FoTarget   *target;
-	Relation	index;			/* on the group columns; NULL without any */
-	Snapshot	snapshot;
-	CommandId	cid;
-	IndexScanDesc scan;
-	ScanKeyData keys[INDEX_MAX_KEYS];
-	TupleTableSlot *slot;
-	MemoryContext cxt;			/* of one group */
-	int			nrows;			/* free rows found */
-	HeapTuple	rows[FO_FOLD_ROWS];
-	ItemPointerData roots[FO_FOLD_ROWS];	/* where index entries point */
-	bool		complete;		/* they are all rows of the group */
-} Fold;
-
 /*
- * Where this backend has last found or put the row of a group.  The index entry
- * leads there as well; this saves the descent.
+ * Free bytes on a page below which dead rows on it are to go: room for a few rows,
+ * because several writers may come to the page at once.
  */
-typedef struct FoPlace
+#define CROWDED		512
+
+/* Is nobody changing the visible row?  Whoever has stamped it is, or just has. */
+bool
+fo_rollup_is_free(HeapTuple row)
 {
-	uint32		hash;			/* of the group */
-	uint16		uses;
-	ItemPointerData tid;		/* of the root of its HOT chain */
-} FoPlace;
+	uint16		mask = row->t_data->t_infomask;
 
-/*
- * Places remembered per rollup, in sets of so many, the latest first; and uses of
- * one after which the index is asked, which finds other rows as well.
- */
-#define PLACES		16384
-#define SET_PLACES	4
-#define LOOK_ONE_IN	32
-
-/* Free bytes on a page below which dead rows on it are to go. */
-#define CROWDED		1024
-
-/* The set for groups of the hash; the memory goes with the loaded rollup. */
-static FoPlace *
-places_of(FoRollup *rollup, uint32 hash)
-{
-	if (rollup->places == NULL)
-		rollup->places = MemoryContextAllocZero(rollup->cxt,
-												PLACES * sizeof(FoPlace));
-	return &rollup->places[hash % (PLACES / SET_PLACES) * SET_PLACES];
-}
-
-/* The place remembered for groups of the hash, or NULL. */
-static FoPlace *
-find_place(FoRollup *rollup, uint32 hash)
-{
-	FoPlace    *set = places_of(rollup, hash);
-
-	for (int i = 0; i < SET_PLACES; i++)
-	{
-		if (set[i].hash == hash && ItemPointerIsValid(&set[i].tid))
-			return &set[i];
-	}
-	return NULL;
-}
-
-/* Remember where the delta's group has its row. */
-void
-fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer tid)
-{
-	FoPlace    *place = find_place(rollup, delta->hash);
-
-	if (place == NULL)
-	{
-		place = places_of(rollup, delta->hash);
-		memmove(place + 1, place, (SET_PLACES - 1) * sizeof(FoPlace));
-		place->hash = delta->hash;
-		place->uses = 0;
-	}
-	else if (place->uses >= LOOK_ONE_IN)
-		place->uses = 0;
-	place->tid = *tid;
+	return (mask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(mask);
 }
 
 /* Collect a visible row if it is free. */
 static void
-collect(Fold *fold, HeapTuple row, ItemPointer root)
+collect(FoFold *fold, HeapTuple row, ItemPointer root)
 {
-	uint16		mask = row->t_data->t_infomask;
-
-	/* Whoever has stamped it is changing it right now, or just has. */
-	if ((mask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(mask))
+	if (fo_rollup_is_free(row))
 	{
 		fold->roots[fold->nrows] = *root;
 		fold->rows[fold->nrows++] = row;
@@ -162,26 +92,37 @@ collect(Fold *fold, HeapTuple row, ItemPointer root)
 }
 
 /*
+ * Tidy up a page that is pinned and not locked.  Unlike an index scan this leaves
+ * dead rows there until room for new ones gets scarce: to prune at each visit would
+ * cost as much as the update.
+ */
+void
+fo_rollup_prune(Relation rel, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	bool		crowded;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	crowded = PageGetHeapFreeSpace(page) < CROWDED;
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (crowded)
+		heap_page_prune_opt(rel, buffer);
+}
+
+/*
  * Fetch the visible row of a HOT chain into the memory of the group, or NULL;
- * *all_dead as an index scan wants to know.  Unlike such a scan it leaves dead
- * rows on the page until room for new ones gets scarce: to prune at each visit
- * would cost as much as the update.
+ * *all_dead as an index scan wants to know.
  */
 static HeapTuple
-fetch_row(Fold *fold, ItemPointerData tid, bool *all_dead)
+fetch_row(FoFold *fold, ItemPointerData tid, bool *all_dead)
 {
 	Relation	rel = fold->target->rel;
 	Buffer		buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tid));
 	HeapTupleData row;
 	HeapTuple	copy = NULL;
 
+	fo_rollup_prune(rel, buffer);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	if (PageGetHeapFreeSpace(BufferGetPage(buffer)) < CROWDED)
-	{
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-		heap_page_prune_opt(rel, buffer);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	}
 	if (heap_hot_search_buffer(&tid, rel, buffer, fold->snapshot, &row, all_dead, true))
 	{
 		MemoryContext old = MemoryContextSwitchTo(fold->cxt);
@@ -198,7 +139,7 @@ fetch_row(Fold *fold, ItemPointerData tid, bool *all_dead)
  * its own, so the current context is not that of the group.
  */
 static void
-find_rows(Fold *fold, const FoDelta *delta)
+find_rows(FoFold *fold, const FoDelta *delta)
 {
 	ItemPointer tid;
 	int			passed = 0;
@@ -227,12 +168,14 @@ find_rows(Fold *fold, const FoDelta *delta)
 
 /* The same for a rollup without groups: all of its rows. */
 static void
-find_all_rows(Fold *fold)
+find_all_rows(FoFold *fold)
 {
 	TableScanDesc scan = table_beginscan(fold->target->rel, fold->snapshot, 0, NULL);
 	MemoryContext old;
 	int			passed = 0;
 
+	if (fold->slot == NULL)
+		fold->slot = table_slot_create(fold->target->rel, NULL);
 	fold->nrows = 0;
 	fold->complete = true;
 	while (table_scan_getnextslot(scan, ForwardScanDirection, fold->slot))
@@ -251,8 +194,8 @@ find_all_rows(Fold *fold)
 }
 
 /* Are the group's values in the row those of the delta, bit by bit? */
-static bool
-same_group(Fold *fold, const FoDelta *delta, HeapTuple row)
+bool
+fo_rollup_same_group(FoFold *fold, const FoDelta *delta, HeapTuple row)
 {
 	FoRollup   *rollup = fold->rollup;
 	TupleDesc	desc = RelationGetDescr(fold->target->rel);
@@ -270,27 +213,9 @@ same_group(Fold *fold, const FoDelta *delta, HeapTuple row)
 	return true;
 }
 
-/* Find the group's row where it was last, if it is still there and free. */
-static bool
-find_remembered(Fold *fold, const FoDelta *delta)
-{
-	FoPlace    *place = find_place(fold->rollup, delta->hash);
-	HeapTuple	row;
-
-	fold->nrows = 0;
-	fold->complete = false;
-	if (place == NULL || ++place->uses >= LOOK_ONE_IN ||
-		!fo_has_block(fold->target->rel, ItemPointerGetBlockNumber(&place->tid)))
-		return false;
-	row = fetch_row(fold, place->tid, NULL);
-	if (row && same_group(fold, delta, row))
-		collect(fold, row, &place->tid);
-	return fold->nrows > 0;
-}
-
 /* Take a row's values into the delta. */
 static void
-absorb(Fold *fold, FoDelta *delta, HeapTuple row)
+absorb(FoFold *fold, FoDelta *delta, HeapTuple row)
 {
 	FoRollup   *rollup = fold->rollup;
 	Datum	   *values = palloc(sizeof(Datum) * rollup->natts);
@@ -302,7 +227,7 @@ absorb(Fold *fold, FoDelta *delta, HeapTuple row)
 
 /* Delete a row unless somebody is faster. */
 static bool
-delete_row(Fold *fold, HeapTuple row)
+delete_row(FoFold *fold, HeapTuple row)
 {
 	TM_FailureData failure;
 
@@ -311,21 +236,47 @@ delete_row(Fold *fold, HeapTuple row)
 							  false) == TM_Ok;
 }
 
-/* Put the delta in the place of a row unless somebody is faster. */
-static bool
-update_row(Fold *fold, HeapTuple row, ItemPointer root, const FoDelta *delta)
+/* Index a row that took the place of another on another page, or its summaries. */
+static void
+index_row(FoFold *fold, HeapTuple row, bool summaries)
 {
+	MemoryContext old = MemoryContextSwitchTo(fold->target->cxt);
+
+	if (fold->slot == NULL)
+		fold->slot = table_slot_create(fold->target->rel, NULL);
+	ExecForceStoreHeapTuple(row, fold->slot, false);
+	fold->slot->tts_tid = row->t_self;
+	fo_rollup_index_row(fold->target, fold->slot, summaries);
+	ExecClearTuple(fold->slot);
+	MemoryContextSwitchTo(old);
+}
+
+/* The delta as a row of the data table. */
+HeapTuple
+fo_rollup_form_row(FoFold *fold, const FoDelta *delta)
+{
+	return heap_form_tuple(RelationGetDescr(fold->target->rel), delta->values,
+						   delta->nulls);
+}
+
+/*
+ * Put a row in the place of another of the delta's group, whose HOT chain starts at
+ * root, unless somebody is faster.
+ */
+bool
+fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row, ItemPointer root,
+					 const FoDelta *delta)
+{
+	Relation	rel = fold->target->rel;
 	bool		index_it;
 	bool		summaries;
 
-	fo_rollup_fill_slot(fold->rollup, fold->slot, delta);
-	if (!fo_tuple_update(fold->target->rel, &row->t_self, fold->slot, fold->cid,
-						 fold->snapshot, &index_it, &summaries))
+	if (!fo_heap_update(rel, old, row, fold->cid, fold->snapshot, &index_it, &summaries))
 		return false;
 	if (index_it)
-		fo_rollup_index_row(fold->target, fold->slot, summaries);
+		index_row(fold, row, summaries);
 	fo_rollup_remember(fold->rollup, delta,
-					   index_it && !summaries ? &fold->slot->tts_tid : root);
+					   index_it && !summaries ? &row->t_self : root, &row->t_self);
 	return true;
 }
 
@@ -349,17 +300,29 @@ copy_delta(FoRollup *rollup, const FoDelta *delta)
 	return copy;
 }
 
+/* What the row is to become when the delta is added to it. */
+FoDelta *
+fo_rollup_sum(FoFold *fold, const FoDelta *delta, HeapTuple row)
+{
+	FoDelta    *sum = copy_delta(fold->rollup, delta);
+
+	absorb(fold, sum, row);
+	(void) fo_rollup_settle(fold->rollup, sum);
+	return sum;
+}
+
 /*
  * Fold a delta into the rows of its group.  Otherwise returns what is to be
  * appended, which may hold more than the delta by then; NULL if nothing is.
  */
 static FoDelta *
-fold_delta(Fold *fold, FoDelta *delta)
+fold_delta(FoFold *fold, FoDelta *delta)
 {
 	FoRollup   *rollup = fold->rollup;
 	int			last = fold->nrows - 1;
 	FoDelta    *rest = delta;
 	FoDelta    *sum;
+	HeapTuple	row;
 
 	if (last < 0)
 		return delta;
@@ -372,12 +335,12 @@ fold_delta(Fold *fold, FoDelta *delta)
 		else
 			fold->complete = false;
 	}
-	sum = copy_delta(rollup, rest);
-	absorb(fold, sum, fold->rows[last]);
-	(void) fo_rollup_settle(rollup, sum);
+	row = fold->rows[last];
+	sum = fo_rollup_sum(fold, rest, row);
 	if (fold->complete && DatumGetInt64(sum->values[rollup->layout->ngroups]) == 0)
-		return delete_row(fold, fold->rows[last]) ? NULL : rest;
-	return update_row(fold, fold->rows[last], &fold->roots[last], sum) ? NULL : rest;
+		return delete_row(fold, row) ? NULL : rest;
+	return fo_rollup_update_row(fold, &row->t_self, fo_rollup_form_row(fold, sum),
+								&fold->roots[last], sum) ? NULL : rest;
 }
 
 /* The index on the group columns; NULL if there is none. */
@@ -394,7 +357,7 @@ group_index(FoRollup *rollup, FoTarget *target)
 
 /* Prepare; false when folding must not happen now. */
 static bool
-begin_fold(Fold *fold, FoRollup *rollup, FoTarget *target)
+begin_fold(FoFold *fold, FoRollup *rollup, FoTarget *target)
 {
 	fold->rollup = rollup;
 	fold->target = target;
@@ -405,7 +368,7 @@ begin_fold(Fold *fold, FoRollup *rollup, FoTarget *target)
 	PushActiveSnapshot(GetLatestSnapshot());
 	fold->snapshot = GetActiveSnapshot();
 	fold->cid = GetCurrentCommandId(true);
-	fold->slot = table_slot_create(target->rel, NULL);
+	fold->slot = NULL;
 	fold->cxt = AllocSetContextCreate(CurrentMemoryContext, "filteropt rollup fold",
 									  ALLOCSET_DEFAULT_SIZES);
 	return true;
@@ -413,7 +376,7 @@ begin_fold(Fold *fold, FoRollup *rollup, FoTarget *target)
 
 /* Start to use the index; false if there is none. */
 static bool
-begin_scan(Fold *fold)
+begin_scan(FoFold *fold)
 {
 	int			ngroups = fold->rollup->layout->ngroups;
 
@@ -430,7 +393,7 @@ begin_scan(Fold *fold)
 
 /* Find the rows of the delta's group by the index, or all without groups. */
 static void
-look(Fold *fold, const FoDelta *delta)
+look(FoFold *fold, const FoDelta *delta)
 {
 	if (fold->rollup->layout->ngroups == 0)
 		find_all_rows(fold);
@@ -440,12 +403,50 @@ look(Fold *fold, const FoDelta *delta)
 
 /* Release what begin_fold took, the lock aside. */
 static void
-end_fold(Fold *fold)
+end_fold(FoFold *fold)
 {
 	if (fold->scan)
 		index_endscan(fold->scan);
-	ExecDropSingleTupleTableSlot(fold->slot);
+	if (fold->slot)
+		ExecDropSingleTupleTableSlot(fold->slot);
 	PopActiveSnapshot();
+}
+
+/* Order deltas roughly as the index does, for locality of its pages. */
+static int
+compare_deltas(const void *a, const void *b)
+{
+	const FoDelta *da = *(FoDelta *const *) a;
+	const FoDelta *db = *(FoDelta *const *) b;
+	int64		va = (int64) da->values[0];
+	int64		vb = (int64) db->values[0];
+
+	return va < vb ? -1 : va > vb;
+}
+
+/* Sort deltas for the index, if that is cheap. */
+void
+fo_rollup_sort(FoRollup *rollup, FoDelta **deltas, int ndeltas)
+{
+	if (ndeltas > 1 && rollup->layout->ngroups > 0 && rollup->typbyval[0])
+		qsort(deltas, ndeltas, sizeof(FoDelta *), compare_deltas);
+}
+
+/* Fold a delta with the help of the index.  Returns what is to be appended, or NULL. */
+static FoDelta *
+fold_by_index(FoFold *fold, FoDelta *delta)
+{
+	FoDelta    *rest;
+	MemoryContext old;
+
+	look(fold, delta);
+	old = MemoryContextSwitchTo(fold->cxt);
+	rest = fold_delta(fold, delta);
+	MemoryContextSwitchTo(old);
+	if (rest && rest != delta)
+		rest = copy_delta(fold->rollup, rest);
+	MemoryContextReset(fold->cxt);
+	return rest;
 }
 
 /*
@@ -455,27 +456,22 @@ end_fold(Fold *fold)
 int
 fo_rollup_fold(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas)
 {
-	Fold		fold;
+	FoFold		fold;
 	int			left = 0;
 
 	if (!fo_rollup_may_fold || !begin_fold(&fold, rollup, target))
 		return ndeltas;
+	if (rollup->layout->ngroups > 0)
+		ndeltas = fo_rollup_sweep(&fold, deltas, ndeltas);
+	fo_rollup_sort(rollup, deltas, ndeltas);
 	for (int i = 0; i < ndeltas; i++)
 	{
 		FoDelta    *rest;
-		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!find_remembered(&fold, deltas[i]))
-			look(&fold, deltas[i]);
-		old = MemoryContextSwitchTo(fold.cxt);
-		rest = fold_delta(&fold, deltas[i]);
-		MemoryContextSwitchTo(old);
-		if (rest && rest != deltas[i])
-			rest = copy_delta(rollup, rest);
+		rest = fold_by_index(&fold, deltas[i]);
 		if (rest)
 			deltas[left++] = rest;
-		MemoryContextReset(fold.cxt);
 	}
 	end_fold(&fold);
 	return left;

@@ -21,6 +21,7 @@
 #include "rollup/merge.h"
 #include "rollup/spec.h"
 #include "rollup/sql.h"
+#include "rollup/stat.h"
 #include "storage/lmgr.h"
 #include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
@@ -133,6 +134,7 @@ fo_rollup_drop(PG_FUNCTION_ARGS)
 	drop_relation(ids.view, "VIEW");
 	drop_relation(ids.query, "VIEW");
 	drop_relation(ids.data, "TABLE");
+	fo_rollup_forget_counters(ids.data);
 	fo_rollup_enter(&inner, fo_relation_owner(fo_rollup_config_relid()));
 	fo_rollup_run("DELETE FROM filteropt.rollup WHERE view = %u", ids.view);
 	fo_rollup_leave(&inner);

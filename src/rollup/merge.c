@@ -34,6 +34,7 @@
 #include "rollup/merge.h"
 #include "rollup/recompute.h"
 #include "rollup/settings.h"
+#include "rollup/stat.h"
 #include "rollup/worker.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -369,5 +370,6 @@ fo_rollup_merge_all(FoRollup *rollup)
 		total += saved;
 	} while (saved >= MAX_RUN - 1);
 	table_close(data, NoLock);
+	fo_rollup_count_merge(rollup->counters, total);
 	return total;
 }

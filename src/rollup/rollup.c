@@ -8,6 +8,7 @@
 #include "rollup/reader.h"
 #include "rollup/rollup.h"
 #include "rollup/settings.h"
+#include "rollup/stat.h"
 #include "rollup/worker.h"
 #include "utils/guc.h"
 
@@ -42,5 +43,6 @@ fo_rollup_init(void)
 	fo_rollup_spec_init();
 	fo_rollup_delta_init();
 	fo_rollup_reader_init();
+	fo_rollup_stat_init();
 	fo_rollup_worker_init();
 }

@@ -24,6 +24,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "rollup/localtime.h"
 #include "rollup/spec.h"
+#include "rollup/stat.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -94,7 +95,10 @@ fo_rollup_ids_of_view(Oid view, FoRollupIds *ids)
 	return true;
 }
 
-/* A copy of the query behind a rollup's query view; NULL if it is gone. */
+/*
+ * A copy of the query behind a rollup's query view; NULL if it is gone.  A restored
+ * view has been analysed by the server, groups and all; ours has plain groups.
+ */
 Query *
 fo_rollup_query(Oid queryview)
 {
@@ -104,7 +108,7 @@ fo_rollup_query(Oid queryview)
 	if (rel == NULL)
 		return NULL;
 	if (rel->rd_rel->relkind == RELKIND_VIEW)
-		query = copyObject(get_view_query(rel));
+		query = fo_plain_groups(copyObject(get_view_query(rel)));
 	relation_close(rel, AccessShareLock);
 	return query;
 }
@@ -167,10 +171,13 @@ describe_columns(FoRollup *rollup)
 		else
 			rollup->inbyval[i] = true;
 	}
+	rollup->only_integers = true;
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
 		if (OidIsValid(layout->columns[i].better))
 			fmgr_info(get_opcode(layout->columns[i].better), &rollup->better[i]);
+		if (layout->columns[i].type != INT8OID || OidIsValid(layout->columns[i].better))
+			rollup->only_integers = false;
 	}
 }
 
@@ -198,6 +205,7 @@ fo_rollup_load(const FoRollupIds *ids)
 	rollup->layout = fo_rollup_layout(query);
 	describe_columns(rollup);
 	compile_expressions(rollup);
+	rollup->counters = fo_rollup_counters(ids->data);
 	MemoryContextSwitchTo(old);
 	/* From here on it cannot be lost by an error. */
 	MemoryContextSetParent(cxt, CacheMemoryContext);

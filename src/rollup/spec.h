@@ -39,13 +39,15 @@ typedef struct FoRollup
 	bool	   *typbyval;
 	int16	   *inlen;			/* per input */
 	bool	   *inbyval;
+	bool		only_integers;	/* all partial columns add up as bigint */
 	FmgrInfo   *better;			/* per partial column, for BEST and GONE */
 	ExprContext *econtext;
 	ExprState  *where;
 	ExprState **groups;
 	ExprState **args;			/* per input */
 	ExprState **filters;		/* per input */
-	struct FoPlace *places;		/* where rows of groups are (fold.c) */
+	struct FoRollupCounters *counters;	/* NULL: not counted (stat.c) */
+	struct FoPlace *places;		/* where rows of groups are (place.c) */
 } FoRollup;
 
 /* The rollups fed by one table (a plain table or a leaf partition). */

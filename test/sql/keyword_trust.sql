@@ -93,7 +93,7 @@ DROP TABLE lost;
 SET ROLE keyword_bob;
 CREATE TABLE squatter (u int, k text);
 CREATE TRIGGER filteropt_keyword_columns AFTER UPDATE OF u, k ON squatter
-	FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync('feed', 'true', 'accent', 'skip');
+	FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION filteropt.keyword_sync('sets', 'true', 'accent', 'skip');
 SELECT keyword_rebuild('squatter');
 DROP TABLE squatter;
 RESET ROLE;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cache_adapt.h"
 #include "core/cache_l1.h"
 
 #define KEYS		4000
@@ -198,6 +199,114 @@ test_limits(void)
 	free(l1);
 }
 
+/* Ask for a key, and store `len` bytes for it on a miss; true on a hit. */
+static bool
+request(FoL1 *l1, uint32_t n, uint32_t len)
+{
+	static char value[MAX_VALUE];
+	char		buffer[32];
+	FoL1Key		key = make_key(buffer, n);
+	FoL1Meta	meta = {.stale_until = INT64_MAX};
+	FoL1View	view;
+
+	if (!fo_l1_find(l1, &key, &view))
+	{
+		fo_l1_insert(l1, &key, &meta, value, len, 0, NULL, NULL);
+		return false;
+	}
+	if (fo_l1_touch(l1, &key, &view))
+		fo_l1_drain(l1);
+	return true;
+}
+
+/* Half skewed, half a scan that comes round again and again. */
+static uint32_t
+next_request(uint32_t *state, uint32_t i)
+{
+	*state = *state * 1664525 + 1013904223;
+	return i % 2 ? 100000 + i / 2 % 6000 : 200000 / ((*state >> 12) % 100000 + 1);
+}
+
+/* The capacity follows how well entries fill pages, hence the margin. */
+static bool
+is_bounded(FoL1 *l1)
+{
+	FoL1Totals	totals;
+
+	fo_l1_totals(l1, &totals);
+	return totals.bytes_used <= totals.bytes_capacity + totals.bytes_capacity / 32;
+}
+
+/*
+ * Level 1 evicts as the policy alone does: of a loop larger than the cache it keeps a
+ * part, and requests of two kinds hit about as often as in a model of as many entries.
+ */
+static void
+test_policy(uint32_t len)
+{
+	FoL1	   *l1 = make(1024 * 1024);
+	FoCacheModel *model;
+	FoL1Totals	totals;
+	uint32_t	state = 1;
+	long		hits = 0;
+	long		model_hits = 0;
+	bool		bounded = true;
+	char		what[100];
+
+	for (uint32_t i = 0; i < 5000; i++)
+		request(l1, 500000 + i, len);
+	fo_l1_totals(l1, &totals);
+	model = malloc(fo_cache_model_bytes((uint32_t) totals.entries));
+	fo_cache_model_init(model, (uint32_t) totals.entries, FO_CACHE_LFU_STRICT);
+	for (uint32_t i = 0; i < 300000; i++)
+	{
+		char		buffer[32];
+		uint32_t	n = next_request(&state, i);
+
+		hits += request(l1, n, len);
+		model_hits += fo_cache_model_access(model, make_key(buffer, n).hash);
+		bounded &= is_bounded(l1);
+	}
+	snprintf(what, sizeof(what), "values of %u bytes: %ld hits, %ld of the policy alone", len, hits,
+			 model_hits);
+	ok(hits > model_hits * 0.93, what);
+	ok(bounded, "never more bytes than the capacity");
+
+	hits = 0;
+	for (uint32_t i = 0; i < 200000; i++)
+		hits += request(l1, i % 3000, len);
+	fo_l1_totals(l1, &totals);
+	snprintf(what, sizeof(what), "a loop of 3 000 keys, %d entries: %ld hits of 200 000",
+			 (int) totals.entries, hits);
+	ok(hits > 200000 * (totals.entries / 3000.0) * 0.5, what);
+	ok(fo_l1_check(l1), "the log is sound");
+	free(model);
+	free(l1);
+}
+
+/* Values of all sizes: the budget holds, and pages are filled. */
+static void
+test_sizes(void)
+{
+	FoL1	   *l1 = make(2 * 1024 * 1024);
+	FoL1Totals	totals;
+	uint32_t	state = 7;
+	bool		bounded = true;
+
+	for (uint32_t i = 0; i < 200000; i++)
+	{
+		uint32_t	n = next_request(&state, i);
+
+		request(l1, n, n * 7919 % MAX_VALUE);
+		bounded &= is_bounded(l1);
+	}
+	fo_l1_totals(l1, &totals);
+	ok(bounded, "sizes from 0 to 3 000: never more bytes than the capacity");
+	ok(totals.bytes_used > totals.bytes_total / 2, "and more than half of the memory is used");
+	ok(fo_l1_check(l1), "the log is sound");
+	free(l1);
+}
+
 static bool
 refuse(void *arg)
 {
@@ -306,6 +415,9 @@ main(void)
 	test_oracle(4 * 1024 * 1024);
 	test_oracle(32 * 1024 * 1024);
 	test_limits();
+	test_policy(250);
+	test_policy(1000);
+	test_sizes();
 	test_guard();
 	test_threads();
 	printf("1..%d\n", tests);

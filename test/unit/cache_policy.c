@@ -53,11 +53,18 @@ scan_and_hot(long i)
 	return i % 2 ? (uint64_t) i : next_random() % 80;
 }
 
+/* One of the last keys, the nearer the likelier. */
+static uint64_t
+recent(long i)
+{
+	return (uint64_t) i / 4 - next_random() % (next_random() % 600 + 1);
+}
+
 static double
 hit_ratio(uint64_t (*stream) (long), uint32_t size, int rule, long n)
 {
 	FoCacheModel *model = malloc(fo_cache_model_bytes(size));
-	FoCacheAdapt *adapt = malloc(fo_cache_adapt_bytes());
+	FoCacheAdapt *adapt = malloc(fo_cache_adapt_bytes(size));
 	long		hits = 0;
 
 	random_state = 88172645463325252u;
@@ -97,6 +104,17 @@ test_choice(const char *name, uint64_t (*stream) (long), uint32_t size)
 	snprintf(what, sizeof(what), "%s, %u entries: %.3f chosen, %.3f best", name, size,
 			 chosen, best);
 	ok(chosen > best - 0.02, what);
+}
+
+/* What each rule is there for. */
+static void
+test_rules(void)
+{
+	ok(hit_ratio(loop, 100, FO_CACHE_LFU_STRICT, 200000) > 0.3,
+	   "strict TinyLFU keeps a third of a loop three times its size");
+	ok(hit_ratio(loop, 100, FO_CACHE_CLOCK, 200000) == 0, "CLOCK keeps nothing of it");
+	ok(hit_ratio(recent, 200, FO_CACHE_CLOCK, 200000) >
+	   hit_ratio(recent, 200, FO_CACHE_LFU, 200000), "CLOCK is better where recency counts");
 }
 
 /* S3-FIFO step by step, as in the example that opens cache_policy.c. */
@@ -145,6 +163,8 @@ main(void)
 	test_choice("skewed", skewed, 1000);
 	test_choice("loop", loop, 200);
 	test_choice("scan and hot", scan_and_hot, 100);
+	test_choice("recent", recent, 200);
+	test_rules();
 	test_choice("loop", loop, 1);
 	printf("1..%d\n", tests);
 	return failures != 0;

@@ -1,0 +1,27 @@
+-- What the application asks, and how often.
+CREATE TABLE bench_query (n int GENERATED ALWAYS AS IDENTITY, weight float8 NOT NULL, q text NOT NULL);
+INSERT INTO bench_query (weight, q) VALUES
+(1, $$SELECT * FROM users WHERE lower(email) = 'user777@example.com'$$),
+(1, $$SELECT id, name FROM users WHERE email = 'User778@example.net'$$),
+(1, $$SELECT word, kind FROM keywords WHERE user_id = 4711 AND active$$),
+(1, $$SELECT count(*) FROM keywords WHERE word = 'deadbeef'$$),
+(1, $$SELECT id, title, created_at FROM posts WHERE user_id = 12 AND status = 'published' ORDER BY created_at DESC LIMIT 20$$),
+(1, $$SELECT id, title FROM posts WHERE status = 'pending' ORDER BY score DESC, id LIMIT 50$$),
+(1, $$SELECT id, title FROM posts WHERE tags @> ARRAY['tag1234'] ORDER BY created_at DESC LIMIT 20$$),
+(1, $$SELECT id, title FROM posts WHERE meta @> '{"source": "src77"}'$$),
+(1, $$SELECT id, title FROM posts WHERE title ILIKE '%abcdef%' LIMIT 10$$),
+(1, $$SELECT id, title FROM posts WHERE (created_at, id) < ('2024-06-01', 90000) ORDER BY created_at DESC, id DESC LIMIT 20$$),
+(1, $$SELECT type, count(*) FROM events WHERE user_id = 99 AND created_at >= '2024-09-01' GROUP BY type$$),
+(1, $$SELECT date_trunc('hour', created_at), count(*) FROM events WHERE created_at >= '2024-10-01' AND created_at < '2024-10-02' GROUP BY 1$$),
+(1, $$SELECT max(created_at) FROM events WHERE user_id = 31 AND type = 'clicked'$$),
+(1, $$SELECT value FROM cache WHERE key = 'k:' || md5('77') AND expires_at > '2024-08-01'$$),
+(1, $$DELETE FROM cache WHERE expires_at < '2024-06-02'$$),
+(1, $$SELECT id, args FROM jobs WHERE queue = 'mail' AND state = 'queued' AND run_at <= '2024-12-01' ORDER BY priority, run_at LIMIT 10 FOR UPDATE SKIP LOCKED$$),
+(1, $$SELECT count(*) FROM jobs WHERE state = 'failed'$$),
+(1, $$SELECT u.name, count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.last_seen > '2024-11-27' AND NOT s.revoked GROUP BY u.name ORDER BY 2 DESC LIMIT 10$$),
+(1, $$SELECT token FROM sessions WHERE user_id = 1234 AND NOT revoked$$),
+(1, $$SELECT p.id, p.title, u.name FROM posts p JOIN users u ON u.id = p.user_id WHERE u.plan = 'team' AND p.created_at > '2024-07-20' AND p.status = 'published' ORDER BY p.created_at DESC LIMIT 20$$),
+(1, $$SELECT id FROM users WHERE deleted_at IS NOT NULL AND deleted_at < '2024-11-02' LIMIT 100$$),
+(1, $$UPDATE posts SET score = score + 1 WHERE id = 4242$$),
+(1, $$INSERT INTO events (user_id, type, created_at) VALUES (1, 'shown', now())$$),
+(1, $$INSERT INTO posts (user_id, title, body, status, tags, meta, score, created_at) VALUES (1, 't', 'b', 'draft', '{}', '{}', 0, now())$$);

@@ -1,0 +1,239 @@
+/*
+ * advise_estimate.c
+ *		How large an index would be, from the statistics of its table.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/relation.h"
+#include "advisor/advise.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_type.h"
+#include "core/index_size.h"
+#include "optimizer/plancat.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* The statistics of a column, those with inheritance if there are some. */
+static HeapTuple
+column_statistics(Oid relid, AttrNumber attnum)
+{
+	for (int inherit = 1; inherit >= 0; inherit--)
+	{
+		HeapTuple	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
+											Int16GetDatum(attnum), BoolGetDatum(inherit == 1));
+
+		if (HeapTupleIsValid(tuple))
+			return tuple;
+	}
+	return NULL;
+}
+
+/* Pages and rows of a table with its partitions. */
+void
+fo_advise_table_size(Oid relid, double *pages, double *tuples)
+{
+	List	   *list = list_make1_oid(relid);
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		list = find_all_inheritors(relid, AccessShareLock, NULL);
+	*pages = *tuples = 0;
+	foreach(lc, list)
+	{
+		Relation	rel = relation_open(lfirst_oid(lc), AccessShareLock);
+		BlockNumber p = 0;
+		double		t = 0;
+		double		visible;
+
+		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+			estimate_rel_size(rel, NULL, &p, &t, &visible);
+		*pages += p;
+		*tuples += t;
+		relation_close(rel, AccessShareLock);
+	}
+}
+
+/* How many different values a column has. */
+double
+fo_advise_distinct(Oid relid, AttrNumber attnum, double tuples)
+{
+	HeapTuple	tuple = column_statistics(relid, attnum);
+	double		distinct = 0;
+
+	if (tuple)
+	{
+		distinct = ((Form_pg_statistic) GETSTRUCT(tuple))->stadistinct;
+		ReleaseSysCache(tuple);
+	}
+	if (distinct < 0)
+		distinct *= -tuples;
+	if (distinct == 0)
+		distinct = get_atttype(relid, attnum) == BOOLOID ? 2 : Min(200, tuples);
+	return Max(1, distinct);
+}
+
+/* How far the rows lie in the order of the column: -1 to 1, 0 if unknown. */
+double
+fo_advise_correlation(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = column_statistics(relid, attnum);
+	AttStatsSlot slot;
+	double		correlation = 0;
+
+	if (!tuple)
+		return 0;
+	if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_CORRELATION, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS))
+	{
+		if (slot.nnumbers > 0)
+			correlation = slot.numbers[0];
+		free_attstatsslot(&slot);
+	}
+	ReleaseSysCache(tuple);
+	return correlation;
+}
+
+/* Bytes of a column's values. */
+static double
+column_width(Oid relid, AttrNumber attnum)
+{
+	int32		width = get_attavgwidth(relid, attnum);
+
+	return width > 0 ? width : get_typavgwidth(get_atttype(relid, attnum), -1);
+}
+
+/* Add a value to the bytes of a tuple. */
+static double
+add_value(double bytes, Oid type, double width)
+{
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	if (len > 0)
+		bytes = att_align_nominal((int64) bytes, align);
+	return bytes + width;
+}
+
+/* Are equal keys the same bytes, so that a B-tree stores them once? */
+static bool
+merges(const FoAdviseIndex *index)
+{
+	for (int i = 0; i < index->nkeys; i++)
+	{
+		const FoAdviseKey *key = &index->keys[i];
+
+		if (!OidIsValid(get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
+										  BTEQUALIMAGE_PROC)))
+			return false;
+	}
+	return index->include == NULL;
+}
+
+/* Keys that GIN makes of a value, on average. */
+static double
+items_of(const FoAdviseIndex *index, double width)
+{
+	const FoAdviseKey *key = &index->keys[0];
+	HeapTuple	tuple;
+	AttStatsSlot slot;
+	double		items = 0;
+
+	tuple = key->attnum ? column_statistics(index->relid, key->attnum) : NULL;
+	if (tuple)
+	{
+		if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_DECHIST, InvalidOid,
+							 ATTSTATSSLOT_NUMBERS))
+		{
+			items = slot.nnumbers > 0 ? slot.numbers[slot.nnumbers - 1] : 0;
+			free_attstatsslot(&slot);
+		}
+		ReleaseSysCache(tuple);
+	}
+	if (items > 0)
+		return items;
+	switch (getBaseType(key->type))
+	{
+		case TSVECTOROID:
+			return Max(1, width / 12);
+		case JSONBOID:
+			return Max(1, width / 16);
+		default:				/* trigrams of a text */
+			return width + 1;
+	}
+}
+
+/*
+ * How many values of a column the rows of the index have.  A value with r rows
+ * in the table is missing from a share s of them with probability (1 - s)^r.
+ */
+static double
+distinct_among(const FoAdviseIndex *index, AttrNumber attnum)
+{
+	double		rows = index->tuples / index->share;
+	double		distinct = fo_advise_distinct(index->relid, attnum, rows);
+
+	return distinct * (1 - pow(1 - index->share, Max(1, rows / distinct)));
+}
+
+/* What the index would hold. */
+static FoIndexContent
+content_of(const FoAdviseIndex *index)
+{
+	FoIndexContent content = {index->tuples, 1, 0, merges(index), 0};
+	int			attnum = -1;
+
+	for (int i = 0; i < index->nkeys; i++)
+	{
+		const FoAdviseKey *key = &index->keys[i];
+		double		width = key->attnum ? column_width(index->relid, key->attnum) :
+			get_typavgwidth(key->type, -1);
+
+		content.width = add_value(content.width, key->type, width);
+		content.distinct *= key->attnum ?
+			distinct_among(index, key->attnum) : 0.3 * index->tuples;
+	}
+	while ((attnum = bms_next_member(index->include, attnum)) >= 0)
+		content.width = add_value(content.width, get_atttype(index->relid, (AttrNumber) attnum),
+								  column_width(index->relid, (AttrNumber) attnum));
+	content.distinct = Max(1, Min(content.distinct, index->tuples));
+	return content;
+}
+
+/* Estimate size and height of an index that is complete otherwise. */
+void
+fo_advise_estimate(FoAdvise *advise, FoAdviseIndex *index)
+{
+	double		heap_pages;
+	FoIndexContent content;
+	FoIndexSize size;
+
+	fo_advise_table_size(index->relid, &heap_pages, &index->tuples);
+	index->tuples = Max(1, rint(index->tuples * index->share));
+	content = content_of(index);
+	if (index->am == BTREE_AM_OID)
+		size = fo_index_size_btree(&content);
+	else if (index->am == BRIN_AM_OID)
+		size = fo_index_size_brin(heap_pages, content.width);
+	else if (index->am == GIN_AM_OID)
+	{
+		index->items = content.items = items_of(index, content.width);
+		content.distinct = Min(content.tuples * content.items / 4, 50000);
+		content.width = Min(content.width, 12);
+		size = fo_index_size_gin(&content);
+	}
+	else
+		size = fo_index_size_gist(&content);
+	index->pages = size.pages;
+	index->height = size.height;
+	index->bytes = size.pages * BLCKSZ;
+}

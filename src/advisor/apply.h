@@ -1,0 +1,71 @@
+/*
+ * apply.h
+ *		What the parts of index_apply share.
+ */
+#ifndef FO_ADVISOR_APPLY_H
+#define FO_ADVISOR_APPLY_H
+
+#include "postgres.h"
+
+#include "storage/shm_mq.h"
+
+/* The statements that index_apply runs. */
+typedef enum FoIndexAction
+{
+	FO_INDEX_CREATE,
+	FO_INDEX_DROP,
+	FO_INDEX_REINDEX
+} FoIndexAction;
+
+/* A statement, checked and written anew with every name qualified. */
+typedef struct FoIndexStatement
+{
+	FoIndexAction action;
+	char	   *ddl;			/* NULL: IF [NOT] EXISTS leaves nothing to do */
+	char	   *undo;			/* NULL: nothing to take back */
+	char	   *schema;
+	char	   *index;			/* name of the index; NULL for REINDEX TABLE */
+	Oid			relation;
+} FoIndexStatement;
+
+/* Settings of the caller that the worker takes over. */
+#define FO_INDEX_SETTINGS	3
+extern const char *const fo_index_settings[FO_INDEX_SETTINGS];
+
+/*
+ * The job in shared memory.  The caller writes it before the worker starts;
+ * only the fields at the end change later, each by one side, without a lock.
+ * Texts follow, zero-terminated, in the order of FoIndexText; then the queue.
+ */
+typedef enum FoIndexText
+{
+	FO_TEXT_DDL,
+	FO_TEXT_UNDO,				/* empty: none */
+	FO_TEXT_SCHEMA,
+	FO_TEXT_INDEX,				/* empty: none */
+	FO_TEXT_SETTINGS,			/* the first of FO_INDEX_SETTINGS */
+	FO_TEXTS = FO_TEXT_SETTINGS + FO_INDEX_SETTINGS
+} FoIndexText;
+
+typedef struct FoIndexJob
+{
+	Oid			database;
+	Oid			session_user;	/* who logged in: the worker logs in as that */
+	Oid			role;			/* whose rights count */
+	Oid			relation;
+	FoIndexAction action;
+	int			lock_timeout;	/* ms; 0: none */
+	Size		text[FO_TEXTS]; /* offsets from the job */
+	Size		queue;			/* offset of the queue for messages to the caller */
+	pid_t		worker;			/* set by the worker when it can be cancelled */
+	bool		cancelled;		/* set by the caller when it gives up */
+	bool		done;			/* set by the worker when all went well */
+	int64		id;				/* set by the worker: row of index_applied */
+} FoIndexJob;
+
+#define FO_JOB_TEXT(job, which)	((char *) (job) + (job)->text[which])
+#define FO_JOB_QUEUE(job)		((shm_mq *) ((char *) (job) + (job)->queue))
+
+extern FoIndexStatement *fo_index_parse(const char *ddl);
+
+#endif							/* FO_ADVISOR_APPLY_H */

@@ -1,0 +1,142 @@
+/*
+ * slow_plan.c
+ *		slow_query_plan(): how the server would now run a query that it has run before.
+ *
+ * The text is that of the normal form, so the plan is a generic one.  Planning may call
+ * functions that the query's author made, so it is done as the role that ran the query,
+ * within a security-restricted operation: a superuser who looks runs nothing of theirs.
+ * And as names are looked up in the caller's search_path, the caller must be someone who
+ * could become that role anyway.
+ */
+#include "postgres.h"
+
+#include "advisor/watch.h"
+#include "base/compat_executor.h"
+#include "base/compat_query.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(fo_slow_query_plan);
+
+/* The text of a query, or an error. */
+static char *
+text_of(uint64 id, Oid role)
+{
+	int			slot = fo_watch_add(id, role, NULL, 0, false);
+	LWLock	   *lock;
+	FoWatchEntry *entry;
+	char	   *text = NULL;
+	bool		truncated = false;
+
+	if (slot >= 0)
+	{
+		char	   *copy = palloc(fo_watch_text_bytes + 1);
+
+		entry = fo_watch_entry(slot, LW_SHARED, &lock);
+		if (entry->id == id && entry->role == role && entry->database == MyDatabaseId)
+		{
+			memcpy(copy, entry->text, entry->len);
+			copy[entry->len] = '\0';
+			truncated = entry->truncated;
+			text = copy;
+		}
+		LWLockRelease(lock);
+	}
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no query " INT64_FORMAT " of role %u is known here", (int64) id, role),
+				 errhint("Take queryid and role from filteropt.slow_query.")));
+	if (truncated)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the text of the query was cut off"),
+				 errhint("Raise filteropt.advisor_text_size and restart the server.")));
+	return text;
+}
+
+/* Parameters that are all null: the plan does not depend on them. */
+static ParamListInfo
+null_parameters(const Oid *type, int count)
+{
+	ParamListInfo params = makeParamList(count);
+
+	for (int i = 0; i < count; i++)
+	{
+		params->params[i].value = (Datum) 0;
+		params->params[i].isnull = true;
+		params->params[i].pflags = 0;
+		params->params[i].ptype = type[i];
+	}
+	return params;
+}
+
+/* Plan a text and write the plan as EXPLAIN does. */
+static char *
+explain(const char *text)
+{
+	List	   *raw = pg_parse_query(text);
+	Oid		   *type = NULL;
+	int			ntypes = 0;
+	Query	   *query;
+	List	   *rewritten;
+	QueryDesc  *desc;
+	ExplainState *es = NewExplainState();
+
+	if (list_length(raw) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the text is not one statement")));
+	query = fo_parse_analyze_varparams(linitial_node(RawStmt, raw), text, &type, &ntypes);
+	rewritten = pg_rewrite_query(query);
+	if (list_length(rewritten) != 1 || query->commandType == CMD_UTILITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the statement has no single plan")));
+	desc = CreateQueryDesc(pg_plan_query(linitial_node(Query, rewritten), text,
+										 CURSOR_OPT_PARALLEL_OK, NULL),
+						   text, GetActiveSnapshot(), InvalidSnapshot, None_Receiver,
+						   null_parameters(type, ntypes), NULL, 0);
+	ExecutorStart(desc, FO_EXPLAIN_GENERIC);
+	ExplainBeginOutput(es);
+	ExplainPrintPlan(es, desc);
+	ExplainEndOutput(es);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	return es->str->data;
+}
+
+/* slow_query_plan(queryid bigint, role oid) returns text */
+Datum
+fo_slow_query_plan(PG_FUNCTION_ARGS)
+{
+	uint64		id = (uint64) PG_GETARG_INT64(0);
+	Oid			role = PG_GETARG_OID(1);
+	char	   *text;
+	char	   *plan;
+	Oid			caller;
+	int			context;
+	int			nest;
+
+	fo_watch_require();
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)) ||
+		!has_privs_of_role(GetUserId(), role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be a member of the role that ran the query")));
+	fo_watch_flush();
+	text = text_of(id, role);
+
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(role, context | SECURITY_RESTRICTED_OPERATION);
+	nest = NewGUCNestLevel();
+	plan = explain(text);
+	AtEOXact_GUC(false, nest);
+	SetUserIdAndSecContext(caller, context);
+	PG_RETURN_TEXT_P(cstring_to_text(plan));
+}

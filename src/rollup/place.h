@@ -1,0 +1,24 @@
+/*
+ * place.h
+ *		Where this backend has last found or put the row of a group.
+ */
+#ifndef FO_ROLLUP_PLACE_H
+#define FO_ROLLUP_PLACE_H
+
+#include "postgres.h"
+
+#include "rollup/delta.h"
+#include "storage/itemptr.h"
+
+/* A row that is updated again and again: a chain of versions on one page. */
+typedef struct FoSpot
+{
+	ItemPointerData root;		/* where index entries point */
+	OffsetNumber tip;			/* the version seen or written last */
+} FoSpot;
+
+extern bool fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot);
+extern void fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
+							   ItemPointer tip);
+
+#endif							/* FO_ROLLUP_PLACE_H */

@@ -44,7 +44,11 @@ DATA_built = sql/filteropt--$(EXTVERSION).sql
 PG_CPPFLAGS = -I$(CURDIR)/src -DFO_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wextra -Wno-unused-parameter -MMD -MP $(if $(WERROR),-Werror) \
 	$(if $(findstring clang,$(CC)),,-Wno-clobbered) $(EXTRA_CFLAGS)
-SHLIB_LINK = -lutf8proc -lhiredis -ldeflate
+SHLIB_LINK = $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl -lcrypto) -lutf8proc -lhiredis -ldeflate
+
+# cache_redis_tls.c asks for the same headers.
+HIREDIS_TLS := $(shell printf '\043include <%s>\n' stddef.h hiredis/hiredis_ssl.h openssl/ssl.h | \
+	$(CC) $(CPPFLAGS) $(EXTRA_CFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 
 # Bitcode would serve only to inline our functions into JIT code, and costs
 # a build dependency on the very clang that the server was built with.

@@ -26,32 +26,43 @@ int			fo_cache_redis_connect_ms = 50;
 int			fo_cache_redis_command_ms = 50;
 int			fo_cache_redis_breaker_ms = 1000;
 
-/*
- * Check the address of Redis.  hiredis 0.14 knows no TLS, and what asks for it must not
- * be served in clear.
- */
+static const struct config_enum_entry tls_verify_options[] = {
+	{"none", FO_TLS_VERIFY_NONE, false},
+	{"ca", FO_TLS_VERIFY_CA, false},
+	{"full", FO_TLS_VERIFY_FULL, false},
+	{NULL, 0, false}
+};
+
+/* Check the address of Redis.  What asks for TLS must not be served in clear. */
 static bool
 check_redis(char **value, void **extra, GucSource source)
 {
-	const char *colon = strrchr(*value, ':');
+	const char *address = *value;
+	const char *colon = strrchr(address, ':');
 	char	   *end = NULL;
 
-	if (strncmp(*value, "rediss:", 7) == 0)
+	if (strncmp(address, FO_REDIS_TLS_SCHEME, strlen(FO_REDIS_TLS_SCHEME)) == 0)
 	{
-		GUC_check_errdetail("TLS to Redis is not supported.");
-		GUC_check_errhint("Use a unix socket, or a local TLS tunnel.");
-		return false;
+		address += strlen(FO_REDIS_TLS_SCHEME);
+		if (!fo_redis_tls_built())
+		{
+			GUC_check_errdetail("This build of filteropt has no TLS to Redis.");
+			GUC_check_errhint("Build it with hiredis 1.0 or later and its hiredis_ssl, "
+							  "or use a unix socket or a local TLS tunnel.");
+			return false;
+		}
 	}
-	if (**value == '\0' || **value == '/')
+	else if (*address == '\0' || *address == '/')
 		return true;
-	if (colon != NULL && colon > *value)
+	if (colon != NULL && colon > address && strstr(address, "//") == NULL)
 	{
 		long		port = strtol(colon + 1, &end, 10);
 
 		if (end > colon + 1 && *end == '\0' && port > 0 && port < 65536)
 			return true;
 	}
-	GUC_check_errhint("Write host:port, or the path of a unix socket.");
+	GUC_check_errhint("Write host:port, rediss://host:port for TLS, "
+					  "or the path of a unix socket.");
 	return false;
 }
 
@@ -74,7 +85,8 @@ static void
 define_redis_settings(void)
 {
 	DefineCustomStringVariable("filteropt.cache_redis",
-							   "Address of Redis: host:port, or the path of a unix socket.",
+							   "Address of Redis: host:port, rediss://host:port for TLS, or the "
+							   "path of a unix socket.",
 							   "Empty: level L2 is not used.",
 							   &fo_cache_redis, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_redis,
 							   NULL, NULL);
@@ -100,6 +112,36 @@ define_redis_settings(void)
 							"Number of the database in Redis.",
 							NULL, &fo_cache_redis_database, 0, 0, INT_MAX, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
+}
+
+/* Whom we trust, and who we are, where the address asks for TLS. */
+static void
+define_redis_tls_settings(void)
+{
+	DefineCustomEnumVariable("filteropt.cache_redis_tls_verify",
+							 "What of the certificate of Redis is verified.",
+							 "full: who has signed it and whose it is; ca: the former.",
+							 &fo_cache_redis_tls_verify, FO_TLS_VERIFY_FULL, tls_verify_options,
+							 PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("filteropt.cache_redis_tls_ca",
+							   "File of the certificates of authorities that may sign that of Redis.",
+							   "Empty: those that OpenSSL trusts on this machine.",
+							   &fo_cache_redis_tls_ca, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+	DefineCustomStringVariable("filteropt.cache_redis_tls_cert",
+							   "File of our own certificate for Redis; empty means none.",
+							   NULL, &fo_cache_redis_tls_cert, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("filteropt.cache_redis_tls_key",
+							   "File of the private key of our own certificate for Redis.",
+							   "Empty: it is in the file of the certificate.",
+							   &fo_cache_redis_tls_key, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+	DefineCustomStringVariable("filteropt.cache_redis_tls_server_name",
+							   "Name that the certificate of Redis must bear.",
+							   "Empty: the host of filteropt.cache_redis.",
+							   &fo_cache_redis_tls_server_name, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 }
 
 /* How long we put up with Redis, and what we send it. */
@@ -141,6 +183,7 @@ fo_cache_init(void)
 {
 	define_l1_settings();
 	define_redis_settings();
+	define_redis_tls_settings();
 	define_redis_limits();
 	define_worker_settings();
 	fo_cache_shared_init();

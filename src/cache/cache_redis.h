@@ -17,6 +17,17 @@
 /* Whoever did not listen for longer gives its rows up; must be less than that. */
 #define FO_REDIS_DEAF_MS	300000
 
+/* An address that begins so asks for TLS. */
+#define FO_REDIS_TLS_SCHEME "rediss://"
+
+/* What of a server's certificate is verified. */
+typedef enum FoTlsVerify
+{
+	FO_TLS_VERIFY_NONE,
+	FO_TLS_VERIFY_CA,			/* who has signed it */
+	FO_TLS_VERIFY_FULL			/* and whose it is */
+} FoTlsVerify;
+
 /* A committed or about to be committed change of a key that Redis may hold. */
 typedef struct FoRedisChange
 {
@@ -33,6 +44,14 @@ typedef struct FoRedisChange
 
 /* May the i-th of some fills still be let in? */
 typedef bool (*FoRedisGuard) (void *arg, int i);
+
+/* cache_redis_tls.c */
+extern char *fo_cache_redis_tls_ca;
+extern char *fo_cache_redis_tls_cert;
+extern char *fo_cache_redis_tls_key;
+extern char *fo_cache_redis_tls_server_name;
+extern int	fo_cache_redis_tls_verify;
+extern bool fo_redis_tls_built(void);
 
 extern bool fo_redis_configured(void);
 extern bool fo_redis_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item);

@@ -2,10 +2,10 @@
  * cache_redis_conn.c
  *		The connection of a backend to Redis, and the circuit breaker of all of them.
  *
- * hiredis parses; sending and receiving is done here, so that a whole operation has
- * one deadline whatever trickles in, and the same code serves hiredis 0.14 (which
- * forgets its timeout when it reconnects) and 1.x.  A connection that failed or was
- * left in the middle of an operation is closed, never reused.
+ * hiredis parses; waiting is done here, on sockets that do not block, so that a whole
+ * operation has one deadline whatever trickles in, by TLS too, and the same code serves
+ * hiredis 0.14 (which forgets its timeout when it reconnects) and 1.x.  A connection that
+ * failed or was left in the middle of an operation is closed, never reused.
  *
  * The breaker is in shared memory: after a failure no backend asks Redis for
  * filteropt.cache_redis_breaker_window; then one of them may try (half open), and its
@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/compat.h"
@@ -68,10 +68,9 @@ static char run_id[RUN_ID_LEN + 1];
 static char script_sha[FO_SCRIPTS][41];
 static bool in_operation = false;
 static bool probing = false;
+static char connect_error[128]; /* why the last connection could not be made */
 static instr_time deadline_start;
 static int	deadline_ms;
-static redisContext *limited = NULL;	/* the socket last limited, */
-static int	limited_ms;			/* to so much */
 
 /* Is there a Redis to ask? */
 bool
@@ -87,16 +86,21 @@ fo_redis_run(void)
 	return run_id;
 }
 
+/* End what fo_redis_connect has made. */
+void
+fo_redis_disconnect(redisContext *redis)
+{
+	redisFree(redis);
+	ReleaseExternalFD();
+}
+
 /* Drop the connection. */
 void
 fo_redis_close(void)
 {
 	if (connection != NULL)
-	{
-		redisFree(connection);
-		connection = NULL;
-		ReleaseExternalFD();
-	}
+		fo_redis_disconnect(connection);
+	connection = NULL;
 	in_operation = false;
 }
 
@@ -132,23 +136,29 @@ start_deadline(int ms)
 	deadline_ms = ms;
 }
 
-/* Let no read or write of a socket last longer than what is left of the deadline. */
-static bool
-limit_socket(redisContext *redis)
+/* Wait for a socket; false if the deadline has passed. */
+bool
+fo_redis_wait(redisContext *redis, short events)
 {
+	struct pollfd socket = {.fd = redis->fd, .events = events};
 	int			left = deadline_ms - elapsed_ms();
-	struct timeval tv;
 
 	if (left <= 0)
 		return false;
-	if (redis == limited && left == limited_ms)
-		return true;
-	limited = redis;
-	limited_ms = left;
-	tv.tv_sec = left / 1000;
-	tv.tv_usec = (left % 1000) * 1000;
-	return setsockopt(redis->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
-		setsockopt(redis->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == 0;
+	return poll(&socket, 1, left) >= 0 || errno == EINTR;
+}
+
+/* Read what has arrived, or wait for it; false on failure, or if the deadline has passed. */
+static bool
+read_more(redisContext *redis)
+{
+	size_t		before = redis->reader->len;
+
+	if (before > MAX_REPLY_BYTES || redisBufferRead(redis) != REDIS_OK)
+		return false;
+	if (redis->reader->len > before)
+		return elapsed_ms() < deadline_ms;
+	return fo_redis_wait(redis, POLLIN);
 }
 
 /* Send what is queued and read one reply, within the deadline.  NULL on failure. */
@@ -158,10 +168,14 @@ await(redisContext *redis)
 	void	   *reply = NULL;
 	int			done = 0;
 
-	while (!done)
+	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!limit_socket(redis) || redisBufferWrite(redis, &done) != REDIS_OK)
+		if (redisBufferWrite(redis, &done) != REDIS_OK)
+			return NULL;
+		if (done)
+			break;
+		if (!fo_redis_wait(redis, POLLOUT))
 			return NULL;
 	}
 	for (;;)
@@ -171,8 +185,7 @@ await(redisContext *redis)
 		if (reply != NULL)
 			return reply;
 		CHECK_FOR_INTERRUPTS();
-		if (redis->reader->len > MAX_REPLY_BYTES || !limit_socket(redis) ||
-			redisBufferRead(redis) != REDIS_OK)
+		if (!read_more(redis))
 			return NULL;
 	}
 }
@@ -193,20 +206,22 @@ fo_redis_ask(redisContext *redis, int argc, const char **argv, const size_t *len
 	return fo_redis_await(redis, fo_cache_redis_command_ms);
 }
 
-/* Open a socket to the configured address. */
+/* Open a socket to the configured address, of which host gets the first part. */
 static redisContext *
-open_socket(int timeout_ms)
+open_socket(int timeout_ms, char *host, size_t host_size)
 {
 	struct timeval tv = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
-	const char *colon = strrchr(fo_cache_redis, ':');
-	char		host[256];
+	const char *address = fo_cache_redis;
+	const char *colon = strrchr(address, ':');
 
-	if (fo_cache_redis[0] == '/')
-		return redisConnectUnixWithTimeout(fo_cache_redis, tv);
-	if (colon == NULL || (size_t) (colon - fo_cache_redis) >= sizeof(host))
+	if (address[0] == '/')
+		return redisConnectUnixWithTimeout(address, tv);
+	if (fo_redis_tls_wanted())
+		address += strlen(FO_REDIS_TLS_SCHEME);
+	if (colon == NULL || (size_t) (colon - address) >= host_size)
 		return NULL;
-	memcpy(host, fo_cache_redis, colon - fo_cache_redis);
-	host[colon - fo_cache_redis] = '\0';
+	memcpy(host, address, colon - address);
+	host[colon - address] = '\0';
 	return redisConnectWithTimeout(host, (int) strtol(colon + 1, NULL, 10), tv);
 }
 
@@ -262,20 +277,70 @@ greet(redisContext *redis, char *to)
 	return good && expect_run_id(redis, to);
 }
 
-/* A new connection, logged in; NULL on failure. */
+/* Make a socket a connection, logged in; what went wrong, or NULL. */
+static const char *
+set_up(redisContext *redis, const char *host, char *to)
+{
+	const char *wrong = NULL;
+
+	if (redis == NULL)
+		return "could not make a socket";
+	if (redis->err)
+		return redis->errstr;
+	if (!pg_set_noblock(redis->fd))
+		return "could not set the socket to nonblocking mode";
+	redis->flags &= ~REDIS_BLOCK;
+	if (fo_redis_tls_wanted())
+		wrong = fo_redis_start_tls(redis, host);
+	if (wrong == NULL && !greet(redis, to))
+		wrong = redis->err ? redis->errstr : "could not log in";
+	return wrong;
+}
+
+/* A new connection; NULL on failure, of which connect_error then tells. */
+static redisContext *
+try_to_connect(char *to, int timeout_ms)
+{
+	const char *wrong = fo_redis_tls_wanted() ? fo_redis_tls_prepare() : NULL;
+	redisContext *volatile redis = NULL;
+	char		host[256];
+
+	PG_TRY();
+	{
+		start_deadline(timeout_ms);
+		if (wrong == NULL)
+		{
+			redis = open_socket(timeout_ms, host, sizeof(host));
+			wrong = set_up(redis, host, to);
+		}
+	}
+	PG_CATCH();
+	{
+		redisFree(redis);
+		ReleaseExternalFD();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (wrong == NULL)
+		return redis;
+	strlcpy(connect_error, wrong, sizeof(connect_error));
+	redisFree(redis);
+	fo_redis_tls_forget();
+	return NULL;
+}
+
+/* A new connection, logged in, for fo_redis_disconnect to end; NULL on failure. */
 redisContext *
 fo_redis_connect(char *to, int timeout_ms)
 {
 	redisContext *redis;
 
-	start_deadline(timeout_ms);
-	limited = NULL;				/* its memory may be used again */
-	redis = open_socket(timeout_ms);
-	if (redis != NULL && (redis->err || !greet(redis, to)))
-	{
-		redisFree(redis);
-		redis = NULL;
-	}
+	strlcpy(connect_error, "too many open files", sizeof(connect_error));
+	if (!AcquireExternalFD())
+		return NULL;
+	redis = try_to_connect(to, timeout_ms);
+	if (redis == NULL)
+		ReleaseExternalFD();
 	return redis;
 }
 
@@ -317,18 +382,14 @@ ensure_connection(void)
 			 fo_cache_redis_user,
 			 (unsigned) fo_cache_hash(&(FoCacheSeed) {1, 2}, 0, fo_cache_redis_password,
 									  strlen(fo_cache_redis_password)));
-	if (connection != NULL && (in_operation || strcmp(address, connected_to) != 0))
+	if (connection != NULL && (in_operation || strcmp(address, connected_to) != 0 ||
+							   (fo_redis_tls_wanted() && fo_redis_tls_changed())))
 		fo_redis_close();
 	if (connection != NULL)
 		return true;
-	if (!AcquireExternalFD())
-		return false;
 	connection = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
 	if (connection == NULL)
-	{
-		ReleaseExternalFD();
 		return false;
-	}
 	strlcpy(connected_to, address, sizeof(connected_to));
 	if (!exit_hook_set)
 		before_shmem_exit(close_at_exit, (Datum) 0);
@@ -401,7 +462,7 @@ fo_redis_begin(bool reading)
 		return false;
 	if (!ensure_connection())
 	{
-		fo_redis_fail(connection == NULL ? "could not connect or log in"
+		fo_redis_fail(connection == NULL ? connect_error
 					  : "could not load scripts");
 		return false;
 	}

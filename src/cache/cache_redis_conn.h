@@ -28,9 +28,18 @@ extern const char *fo_redis_run(void);
 
 /* Also used by the worker's own connections. */
 extern redisContext *fo_redis_connect(char *run_id, int timeout_ms);
+extern void fo_redis_disconnect(redisContext *redis);
 extern redisReply *fo_redis_await(redisContext *redis, int timeout_ms);
 extern redisReply *fo_redis_ask(redisContext *redis, int argc, const char **argv,
 								const size_t *len);
+
+/* cache_redis_tls.c */
+extern bool fo_redis_wait(redisContext *redis, short events);
+extern bool fo_redis_tls_wanted(void);
+extern bool fo_redis_tls_changed(void);
+extern const char *fo_redis_tls_prepare(void);
+extern void fo_redis_tls_forget(void);
+extern const char *fo_redis_start_tls(redisContext *redis, const char *host);
 
 /* cache_redis_news.c */
 #define FO_REDIS_NAMES	256		/* that are looked at together */

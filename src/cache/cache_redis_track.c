@@ -31,7 +31,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -68,30 +67,13 @@ stop_tracking(void)
 {
 	if (listener != NULL)
 	{
-		redisFree(listener);
-		ReleaseExternalFD();
+		fo_redis_disconnect(listener);
 		pg_atomic_write_u32(&fo_cache_shared()->breaker.tracking, 0);
 	}
 	if (asker != NULL)
-	{
-		redisFree(asker);
-		ReleaseExternalFD();
-	}
+		fo_redis_disconnect(asker);
 	listener = asker = NULL;
 	next_try = GetCurrentTimestamp() + RETRY_MS * 1000;
-}
-
-static redisContext *
-connect_tracked(void)
-{
-	redisContext *redis;
-
-	if (!AcquireExternalFD())
-		return NULL;
-	redis = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
-	if (redis == NULL)
-		ReleaseExternalFD();
-	return redis;
 }
 
 /* Ask Redis to tell the listener of all changes below our prefix. */
@@ -300,8 +282,8 @@ open_ears(void)
 {
 	long long	client;
 
-	listener = connect_tracked();
-	asker = listener != NULL ? connect_tracked() : NULL;
+	listener = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
+	asker = listener != NULL ? fo_redis_connect(run_id, fo_cache_redis_connect_ms) : NULL;
 	if (asker == NULL)
 		return false;
 	make_names();
@@ -382,7 +364,10 @@ handle_message(redisReply *message)
 	return true;
 }
 
-/* Read and handle what has arrived; false if the connection is lost. */
+/*
+ * Read and handle what has arrived; false if the connection is lost.  hiredis reads 16 kB
+ * at once, which is the most that a message of TLS holds: nothing stays behind unseen.
+ */
 static bool
 receive(void)
 {

@@ -184,12 +184,13 @@ BEGIN ATOMIC
 	)
 	SELECT sum(space.bytes)::bigint, sum(coalesce(space.needed, space.bytes))::bigint,
 		sum(pg_stat_get_numscans(l.relid))::bigint,
-		max((to_jsonb(u) ->> 'last_idx_scan')::timestamptz),
-		sum(t.n_tup_ins + t.n_tup_upd - t.n_tup_hot_upd)::bigint
+		max((SELECT (to_jsonb(u) ->> 'last_idx_scan')::timestamptz
+			FROM pg_stat_all_indexes u WHERE u.indexrelid = l.relid)),
+		sum(pg_stat_get_tuples_inserted(i.indrelid) + pg_stat_get_tuples_updated(i.indrelid)
+			- pg_stat_get_tuples_hot_updated(i.indrelid))::bigint
 	FROM leaf l
 	CROSS JOIN LATERAL filteropt.index_space(l.relid, sample) space
-	LEFT JOIN pg_stat_all_indexes u ON u.indexrelid = l.relid
-	LEFT JOIN pg_stat_all_tables t ON t.relid = u.relid;
+	LEFT JOIN pg_index i ON i.indexrelid = l.relid;
 END;
 COMMENT ON FUNCTION filteropt.index_usage(oid, integer) IS
 	'Size, scans and entries written of an index since statistics began, its partitions added up; '

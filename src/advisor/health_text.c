@@ -35,7 +35,7 @@ call(PGFunction function, int nargs, const Datum *args, Datum *result)
 
 /* The predicate of an index of a table that is locked; false if there is none. */
 static bool
-predicate_text(Oid index, Oid table, Datum *text)
+predicate_text(Oid index, Oid table, Datum *result)
 {
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	Datum		args[2] = {0, ObjectIdGetDatum(table)};
@@ -45,7 +45,7 @@ predicate_text(Oid index, Oid table, Datum *text)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	args[0] = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);
-	found = !isnull && call(pg_get_expr, 2, args, text);
+	found = !isnull && call(pg_get_expr, 2, args, result);
 	ReleaseSysCache(tuple);
 	return found;
 }
@@ -61,14 +61,15 @@ fo_index_text(PG_FUNCTION_ARGS)
 	int32		part = PG_GETARG_INT32(1);
 	Oid			table = IndexGetRelation(index, true);
 	Datum		args[3] = {ObjectIdGetDatum(index), Int32GetDatum(part), BoolGetDatum(false)};
-	Datum		text;
+	Datum		result;
 	bool		found;
 
 	if (!OidIsValid(table) || !ConditionalLockRelationOid(table, AccessShareLock))
 		PG_RETURN_NULL();
-	found = part == 0 ? predicate_text(index, table, &text) : call(pg_get_indexdef_ext, 3, args, &text);
+	found = part == 0 ? predicate_text(index, table, &result) :
+		call(pg_get_indexdef_ext, 3, args, &result);
 	UnlockRelationOid(table, AccessShareLock);
 	if (!found)
 		PG_RETURN_NULL();
-	return text;
+	return result;
 }

@@ -72,6 +72,12 @@ COMMENT ON FUNCTION filteropt.index_space(oid, integer) IS
 	'Bytes of an index, and of a B-tree the bytes that REINDEX would leave, by a sample of so many pages (0: none). '
 	'Null is what a lock that somebody holds, or a lack of pg_stat_scan_tables, hides. Waits for nobody';
 
+CREATE FUNCTION filteropt.index_text(index oid, part integer) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'fo_index_text';
+COMMENT ON FUNCTION filteropt.index_text(oid, integer) IS
+	'The predicate (0) or a key of an index; null if there is none, or while somebody holds its table exclusively. '
+	'Waits for nobody';
+
 CREATE VIEW filteropt.index_scope AS
 SELECT c.oid AS relid, c.relnamespace, c.relkind, c.relispartition,
 	format('%I.%I', n.nspname, c.relname) AS name
@@ -102,7 +108,7 @@ SELECT i.indexrelid, i.indrelid, t.relnamespace, t.name AS table_name, c.relkind
 		AS needed,
 	k.keys, k.options, k.flipped,
 	i.indkey::int2[] AS columns, (i.indkey::int2[])[i.indnkeyatts : i.indnatts - 1] AS included,
-	pg_get_expr(i.indpred, i.indrelid) AS predicate, c.reloptions
+	e.predicate, c.reloptions
 FROM filteropt.index_scope t
 JOIN pg_class r ON r.oid = t.relid
 JOIN pg_index i ON i.indrelid = t.relid
@@ -112,18 +118,20 @@ JOIN pg_am a ON a.oid = c.relam
 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
 	AND con.contype IN ('p', 'u', 'x')
 CROSS JOIN LATERAL (
-	SELECT array_agg(format('%s %s %s %s %s',
-			CASE i.indkey[p - 1] WHEN 0 THEN pg_get_indexdef(i.indexrelid, p, false)
-				ELSE i.indkey[p - 1]::text END,
-			o.opcfamily, o.opcintype, i.indcollation[p - 1], att.attoptions) ORDER BY p) AS keys,
+	SELECT array_agg(CASE i.indkey[p - 1] WHEN 0 THEN filteropt.index_text(i.indexrelid, p)
+				ELSE i.indkey[p - 1]::text END
+			|| format(' %s %s %s %s', o.opcfamily, o.opcintype, i.indcollation[p - 1], att.attoptions) ORDER BY p) AS keys,
 		array_agg(i.indoption[p - 1] ORDER BY p) AS options,
 		array_agg(i.indoption[p - 1] # 3::int2 ORDER BY p) AS flipped
 	FROM generate_series(1, i.indnkeyatts) p
 	JOIN pg_opclass o ON o.oid = i.indclass[p - 1]
-	JOIN pg_attribute att ON att.attrelid = i.indexrelid AND att.attnum = p) k;
+	JOIN pg_attribute att ON att.attrelid = i.indexrelid AND att.attnum = p) k
+CROSS JOIN LATERAL (SELECT CASE WHEN i.indpred IS NOT NULL THEN filteropt.index_text(i.indexrelid, 0) END AS predicate
+	OFFSET 0) e
+WHERE array_position(k.keys, NULL) IS NULL AND (i.indpred IS NULL OR e.predicate IS NOT NULL);
 GRANT SELECT ON filteropt.index_shape TO PUBLIC;
 COMMENT ON VIEW filteropt.index_shape IS
-	'One row per index: its keys as texts that are equal if column or expression, operators, collation and options are; '
+	'One row per index, but those with expressions while their table is locked exclusively: its keys as texts that are equal if column or expression, operators, collation and options are; '
 	'how each is ordered (1 descending, 2 nulls first) and how that is read backwards; what else needs the index';
 
 CREATE VIEW filteropt.index_foreign_key AS
@@ -144,7 +152,7 @@ CROSS JOIN LATERAL (
 		FROM unnest(f.conkey) WITH ORDINALITY u(attnum, nth)
 		JOIN pg_attribute t ON t.attrelid = f.conrelid AND t.attnum = u.attnum) k) k
 WHERE f.contype = 'f' AND k.searchable
-	AND (i.indpred IS NULL OR regexp_replace(pg_get_expr(i.indpred, i.indrelid),
+	AND (i.indpred IS NULL OR regexp_replace(coalesce(filteropt.index_text(i.indexrelid, 0), ''),
 		'\((' || k.pattern || ') IS NOT NULL\)| AND |[()]', '', 'g') = '');
 GRANT SELECT ON filteropt.index_foreign_key TO PUBLIC;
 COMMENT ON VIEW filteropt.index_foreign_key IS
@@ -184,12 +192,13 @@ BEGIN ATOMIC
 	)
 	SELECT sum(space.bytes)::bigint, sum(coalesce(space.needed, space.bytes))::bigint,
 		sum(pg_stat_get_numscans(l.relid))::bigint,
-		max((to_jsonb(u) ->> 'last_idx_scan')::timestamptz),
-		sum(t.n_tup_ins + t.n_tup_upd - t.n_tup_hot_upd)::bigint
+		max((SELECT (to_jsonb(u) ->> 'last_idx_scan')::timestamptz
+			FROM pg_stat_all_indexes u WHERE u.indexrelid = l.relid)),
+		sum(pg_stat_get_tuples_inserted(i.indrelid) + pg_stat_get_tuples_updated(i.indrelid)
+			- pg_stat_get_tuples_hot_updated(i.indrelid))::bigint
 	FROM leaf l
 	CROSS JOIN LATERAL filteropt.index_space(l.relid, sample) space
-	LEFT JOIN pg_stat_all_indexes u ON u.indexrelid = l.relid
-	LEFT JOIN pg_stat_all_tables t ON t.relid = u.relid;
+	LEFT JOIN pg_index i ON i.indexrelid = l.relid;
 END;
 COMMENT ON FUNCTION filteropt.index_usage(oid, integer) IS
 	'Size, scans and entries written of an index since statistics began, its partitions added up; '
@@ -386,17 +395,19 @@ CREATE FUNCTION filteropt.index_health_bloat(bloat_bytes bigint, bloat_share dou
 	RETURNS SETOF filteropt.index_finding
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-	WITH shape AS MATERIALIZED (SELECT * FROM filteropt.index_shape)
+	WITH shape AS MATERIALIZED (
+		SELECT * FROM filteropt.index_shape s
+		WHERE s.usable AND NOT s.attached AND s.amname = 'btree'
+			AND CASE s.relkind WHEN 'I' THEN (filteropt.index_usage(s.indexrelid)).bytes
+				ELSE (filteropt.index_space(s.indexrelid, 0)).bytes END >= bloat_bytes
+	)
 	SELECT s.indrelid, s.indexrelid, CASE WHEN u.bytes - u.needed >= 1073741824 THEN 'medium' ELSE 'low' END,
 		format('%s of %s would be free after REINDEX', pg_size_pretty(u.bytes - u.needed), pg_size_pretty(u.bytes)),
 		jsonb_build_object('bytes', u.bytes, 'needed', u.needed, 'scans', u.scans),
 		format(CASE WHEN s.indisexclusion THEN 'REINDEX INDEX %s' ELSE 'REINDEX INDEX CONCURRENTLY %s' END, s.name)
 	FROM shape s
-	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid) own
-	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid,
-		CASE WHEN own.bytes >= bloat_bytes THEN 400 ELSE 0 END) u
-	WHERE s.usable AND NOT s.attached AND s.amname = 'btree'
-		AND u.bytes - u.needed >= greatest(bloat_bytes, bloat_share * u.bytes);
+	CROSS JOIN LATERAL filteropt.index_usage(s.indexrelid, 400) u
+	WHERE u.bytes - u.needed >= greatest(bloat_bytes, bloat_share * u.bytes);
 END;
 COMMENT ON FUNCTION filteropt.index_health_bloat(bigint, double precision) IS
 	'B-trees of which REINDEX would free that many bytes and that share, by a sample of their pages';

@@ -458,15 +458,26 @@ at_xact_end(XactEvent event, void *arg)
 	}
 }
 
-/* The failure of a subtransaction: nor is what began in it. */
+/*
+ * The end of a subtransaction: what began in one that failed is not under way any more;
+ * else it is its parent's from now on, as the cursors are.
+ */
 static void
 at_subxact_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
-	if (event != SUBXACT_EVENT_ABORT_SUB)
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
-	for (int i = 0; i < FRAMES; i++)
-		if (frame[i].level >= GetCurrentTransactionNestLevel())
+	for (int i = 0; i < FRAMES && open_frames > 0; i++)
+	{
+		if (frame[i].level < level)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
 			frame[i].desc = NULL;
+		else
+			frame[i].level = level - 1;
+	}
 }
 
 /* The settings of the watch. */

@@ -303,8 +303,8 @@ void
 fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *desc)
 {
 	int			location = Max(desc->plannedstmt->stmt_location, 0);
-	const char *text = desc->sourceText + location;
-	int			len = (int) strnlen(text, MAX_SOURCE);
+	const char *start = desc->sourceText + location;
+	int			len = (int) strnlen(start, MAX_SOURCE);
 	int			body;
 
 	source->cut = len == MAX_SOURCE;
@@ -315,7 +315,7 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	}
 	/* the same query may have been analysed in another spelling */
 	source->analysed = strlen(desc->sourceText) == query->text_len;
-	body = (int) fo_sql_body(text, len);
+	body = (int) fo_sql_body(start, len);
 	source->from = location + body;
 	for (int i = 0; i < query->nvariables; i++)
 	{
@@ -324,7 +324,7 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	}
 	source->sql = (FoSqlSource)
 	{
-		.text = text + body,.len = len - body,.key = -1,
+		.text = start + body,.len = len - body,.key = -1,
 			.backslash = !standard_conforming_strings,
 			.variable = source->variable,.variable_id = source->variable_id,
 			.nvariables = source->analysed ? query->nvariables : 0

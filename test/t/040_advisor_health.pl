@@ -69,6 +69,19 @@ is($node->safe_psql('postgres', q{SELECT evidence ->> 'calls_after' FROM filtero
 		WHERE measure = 'ms per call' AND subject LIKE 'SELECT count%'}),
 	'3', 'a reset of the statements begins anew');
 
+# It waits for no lock, and says nothing of a table that is being dropped.
+$node->safe_psql('postgres', q{CREATE TABLE doomed (a int, b text);
+	CREATE INDEX doomed_first ON doomed (a) WHERE b IS NULL; CREATE INDEX doomed_second ON doomed (a) WHERE b IS NULL;
+	CREATE INDEX doomed_third ON doomed (lower(b)); CREATE INDEX doomed_fourth ON doomed (lower(b))});
+my $doomed = "SELECT count(*) FROM filteropt.index_health() WHERE kind = 'duplicate' AND relation::text = 'doomed'";
+is($node->safe_psql('postgres', $doomed), '2', 'duplicates');
+my $dropper = $node->background_psql('postgres');
+$dropper->query_safe('BEGIN; DROP TABLE doomed');
+is($node->safe_psql('postgres', "SET lock_timeout = '5s'; $doomed"), '0', 'while the table is being dropped');
+$dropper->query_safe('ROLLBACK');
+$dropper->quit;
+is($node->safe_psql('postgres', $doomed), '2', 'and when it was not');
+
 # Created and not preloaded: as if it were not there.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
 $node->restart;

@@ -73,6 +73,12 @@ sql(q{CREATE FUNCTION deep(n int) RETURNS int LANGUAGE plpgsql AS $$ DECLARE r i
 is(sql('SELECT deep(100)'), '100', 'deep nesting');
 is(sql(q{BEGIN; DECLARE a CURSOR WITH HOLD FOR SELECT id FROM t ORDER BY id LIMIT 5; FETCH 1 FROM a; SAVEPOINT s;
 	DECLARE b CURSOR FOR SELECT id / 0 FROM t; ROLLBACK TO s; FETCH 1 FROM a; COMMIT; FETCH 1 FROM a; CLOSE a}), "1\n2\n3", 'cursors');
+# a cursor outlives the subtransaction that declared it, and its query runs ones that fail
+sql(q{CREATE FUNCTION hiccup(i int) RETURNS int LANGUAGE plpgsql AS $$ DECLARE r record; BEGIN
+	BEGIN PERFORM 1 / 0; EXCEPTION WHEN division_by_zero THEN NULL; END;
+	FOR r IN SELECT id FROM t ORDER BY id LIMIT 3 LOOP NULL; END LOOP; RETURN i; END $$});
+is(sql(q{BEGIN; SAVEPOINT s; DECLARE c CURSOR FOR SELECT g, hiccup(g) FROM generate_series(1, 3) AS g; RELEASE s; FETCH ALL FROM c; COMMIT}),
+	"1|1\n2|2\n3|3", 'a cursor of a subtransaction');
 is(sql(q{SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET force_parallel_mode = on;
 	SELECT count(*), sum(ref) FROM t}) , sql('SELECT count(*), sum(ref) FROM t'), 'parallel workers');
 is(sql(q{SET filteropt.advisor_sample_rate = 0; SELECT 77 AS never; SELECT 77 AS never;

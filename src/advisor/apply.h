@@ -55,8 +55,9 @@ typedef struct FoIndexJob
 	Oid			relation;
 	FoIndexAction action;
 	int			lock_timeout;	/* ms; 0: none */
-	Size		text[FO_TEXTS]; /* offsets from the job */
-	Size		queue;			/* offset of the queue for messages to the caller */
+	Size text[	FO_TEXTS];		/* offsets from the job */
+	Size		queue;			/* offset of the queue for messages to the
+								 * caller */
 	pid_t		worker;			/* set by the worker when it can be cancelled */
 	bool		cancelled;		/* set by the caller when it gives up */
 	bool		done;			/* set by the worker when all went well */

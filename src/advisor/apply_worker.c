@@ -177,7 +177,7 @@ invalid_indexes(const FoIndexJob *job)
 
 	foreach(lc, indexes)
 		if (!get_index_isvalid(lfirst_oid(lc)))
-			result = lappend_oid(result, lfirst_oid(lc));
+		result = lappend_oid(result, lfirst_oid(lc));
 	table_close(table, AccessShareLock);
 	return result;
 }

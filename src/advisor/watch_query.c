@@ -171,7 +171,7 @@ note_key(Walk *walk, const OpExpr *op, const Var *column, Node *value, bool colu
 	*key = (FoWatchKey)
 	{
 		.relation = rte->rtekind == RTE_RELATION ? rte->relid : InvalidOid,
-			.attribute = column->varattno,.column_location = column->location
+			.attribute = column->varattno, .column_location = column->location
 	};
 	if (IsA(value, Param))
 	{
@@ -285,12 +285,16 @@ void
 fo_watch_parsed(ParseState *pstate, Query *query)
 {
 	FoWatchQuery *known = fo_watch_query((uint64) query->queryId);
-	Walk		walk = {.known = known,.text = pstate->p_sourcetext,.top = query};
+	Walk		walk = {.known = known, .text = pstate->p_sourcetext, .top = query};
 
 	known->text_len = pstate->p_sourcetext ? strlen(pstate->p_sourcetext) : 0;
 	known->nkeys = 0;
 	known->nvariables = 0;
-	/* queries that lock rows stay as they are; so do the server's own for foreign keys */
+
+	/*
+	 * queries that lock rows stay as they are; so do the server's own for
+	 * foreign keys
+	 */
 	if (pstate->p_sourcetext == NULL || query->rowMarks != NIL)
 		return;
 	(void) walk_query((Node *) query, &walk);
@@ -324,9 +328,9 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	}
 	source->sql = (FoSqlSource)
 	{
-		.text = start + body,.len = len - body,.key = -1,
+		.text = start + body, .len = len - body, .key = -1,
 			.backslash = !standard_conforming_strings,
-			.variable = source->variable,.variable_id = source->variable_id,
+			.variable = source->variable, .variable_id = source->variable_id,
 			.nvariables = source->analysed ? query->nvariables : 0
 	};
 }
@@ -378,7 +382,11 @@ fo_watch_account(FoWatchQuery *query, QueryDesc *desc, const FoWatchCost *cost)
 	pending->temp_read += cost->temp_read;
 	pending->temp_written += cost->temp_written;
 	*bucket += 1;
-	/* what a session runs once and fast gets a place in shared memory by luck only */
+
+	/*
+	 * what a session runs once and fast gets a place in shared memory by luck
+	 * only
+	 */
 	if (query->slot < 0 &&
 		(++query->executions > 1 || cost->total >= TOLD_AT_ONCE_US ||
 		 FO_RANDOM_DOUBLE() < ONCE_SHARE))

@@ -87,11 +87,12 @@ no_passphrase(char *to, int size, int writing, void *arg)
 static const char *
 read_files(SSL_CTX *to)
 {
+	const char *ca = fo_cache_redis_tls_ca;
 	const char *cert = fo_cache_redis_tls_cert;
 	const char *key = fo_cache_redis_tls_key[0] ? fo_cache_redis_tls_key : cert;
 
-	if (fo_cache_redis_tls_ca[0] ? SSL_CTX_load_verify_locations(to, fo_cache_redis_tls_ca, NULL) != 1
-		: SSL_CTX_set_default_verify_paths(to) != 1)
+	if ((ca[0] ? SSL_CTX_load_verify_locations(to, ca, NULL)
+		 : SSL_CTX_set_default_verify_paths(to)) != 1)
 		return "could not read the file of cache_redis_tls_ca";
 	if (cert[0] && SSL_CTX_use_certificate_chain_file(to, cert) != 1)
 		return "could not read the file of cache_redis_tls_cert";

@@ -16,6 +16,7 @@
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "core/index_size.h"
+#include "fmgr.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -132,8 +133,12 @@ merges(const FoAdviseIndex *index)
 	{
 		const FoAdviseKey *key = &index->keys[i];
 
-		if (!OidIsValid(get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
-										  BTEQUALIMAGE_PROC)))
+		Oid			proc = get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
+											 BTEQUALIMAGE_PROC);
+
+		if (!OidIsValid(proc) ||
+			!DatumGetBool(OidFunctionCall1Coll(proc, key->collation,
+											   ObjectIdGetDatum(key->opcintype))))
 			return false;
 	}
 	return index->include == NULL;

@@ -129,6 +129,8 @@ add_value(double bytes, Oid type, double width)
 static bool
 merges(const FoAdviseIndex *index)
 {
+	if (index->am != BTREE_AM_OID || index->include)
+		return false;
 	for (int i = 0; i < index->nkeys; i++)
 	{
 		const FoAdviseKey *key = &index->keys[i];
@@ -141,7 +143,7 @@ merges(const FoAdviseIndex *index)
 											   ObjectIdGetDatum(key->opcintype))))
 			return false;
 	}
-	return index->include == NULL;
+	return true;
 }
 
 /* Keys that GIN makes of a value, on average. */

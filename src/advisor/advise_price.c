@@ -19,8 +19,8 @@
 #include "utils/rel.h"
 
 /*
- * Cost units of adding a row to an index.  "bench/advisor.sh" prints in its
- * section "write" what they are derived from.
+ * Cost units of adding a row to an index, as assumed.  bench/advisor.sh
+ * measures them in its section "write".
  */
 #define PRICE_BTREE		0.6
 #define PRICE_GIST		2.0

@@ -5,7 +5,7 @@
 # those of the workload with the advised indexes, as a share of those without.  "tpch" is
 # the planner's cost of the 22 queries of TPC-H with primary keys and what is advised.
 #
-#   BENCH_SECTIONS="web tpch"
+#   BENCH_SECTIONS="web write tpch"
 #   BENCH_TPCH=DIR    the .tbl files of the kit's dbgen (-s 0.1), and in DIR/queries what
 #                     its qgen -d prints for each query; without it tpch is left out
 #   BENCH_SCALE=1     times as many rows in web
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 quick=${BENCH_QUICK:-}
-sections=${BENCH_SECTIONS:-web tpch}
+sections=${BENCH_SECTIONS:-web write tpch}
 here=$root/bench/advisor
 
 wants() { case " $sections " in *" $1 "*) true ;; *) false ;; esac; }
@@ -51,6 +51,15 @@ web()
 	TEXT
 }
 
+# write_cost: what an index adds to inserting 200,000 rows, in cost units: milliseconds of the
+# clock beside those of a sequential scan of the same rows, whose cost is known.
+write_cost()
+{
+	createdb write_cost
+	export PGDATABASE=write_cost
+	locked psql -XqAt -v ON_ERROR_STOP=1 -f "$here/write_cost.sql"
+}
+
 tpch()
 {
 	if [ -z "${BENCH_TPCH:-}" ]; then
@@ -75,6 +84,10 @@ printf 'PostgreSQL %s, %s cores\n' "$(psql -XAtc 'SHOW server_version' postgres)
 if wants web; then
 	say 'a web application, primary keys and unique constraints only'
 	web
+fi
+if wants write; then
+	say 'what an index adds to inserting a row, in cost units of the planner'
+	write_cost
 fi
 if wants tpch; then
 	say 'TPC-H, primary keys only: the cost of 22 queries'

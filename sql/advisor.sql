@@ -4,26 +4,33 @@
 
 CREATE FUNCTION filteropt.index_workload(OUT queryid bigint, OUT query text, OUT calls double precision)
 	RETURNS SETOF record
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	home text := (SELECT pg_catalog.quote_ident(n.nspname)
-		FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+	home text := (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 		WHERE e.extname = 'pg_stat_statements');
 BEGIN
-	IF home IS NULL THEN
-		RAISE EXCEPTION 'there is no workload to advise on'
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = 'Pass queries as text[], or CREATE EXTENSION pg_stat_statements.';
+	IF home IS NOT NULL THEN
+		BEGIN
+			RETURN QUERY EXECUTE format($q$
+				SELECT s.queryid, min(s.query), sum(s.calls)::double precision FROM %s.pg_stat_statements s
+				WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+					AND s.queryid IS NOT NULL AND s.query ~* '^[[:space:](]*(select|insert|update|delete|merge|with)'
+					AND s.query !~ 'filteropt\.'
+				GROUP BY s.queryid ORDER BY sum(s.total_exec_time) DESC, s.queryid LIMIT 200 $q$, home);
+			RETURN;
+		EXCEPTION WHEN object_not_in_prerequisite_state THEN
+			NULL; -- it is created, but not preloaded
+		END;
 	END IF;
-	RETURN QUERY EXECUTE 'SELECT s.queryid, min(s.query), sum(s.calls)::double precision FROM ' || home || '.pg_stat_statements s
-		WHERE s.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-			AND s.queryid IS NOT NULL AND s.query ~* ''^[[:space:](]*(select|insert|update|delete|merge|with)''
-			AND s.query !~ ''filteropt\.''
-		GROUP BY s.queryid ORDER BY sum(s.total_exec_time) DESC, s.queryid LIMIT 200';
-END
-$$;
+	IF (SELECT s.watch FROM filteropt.advisor_status() s) = 'not preloaded' THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'there is no workload to advise on',
+			HINT = 'Pass queries as text[], or preload filteropt, or preload and create pg_stat_statements.';
+	END IF;
+	RETURN QUERY SELECT w.queryid, w.query, w.calls::double precision FROM filteropt.advisor_workload() w
+		WHERE w.query !~ 'filteropt\.' LIMIT 200;
+END $$;
 COMMENT ON FUNCTION filteropt.index_workload() IS
-	'The 200 queries of this database that took most time, as pg_stat_statements has them; the workload of index_advise by default';
+	'the 200 queries of this database that took most time, as pg_stat_statements has them, or where that is missing the watch; the workload of index_advise by default';
 
 CREATE FUNCTION filteropt.index_advise(workload text[] DEFAULT NULL, budget text DEFAULT NULL,
 	verify boolean DEFAULT false, weights double precision[] DEFAULT NULL,
@@ -36,6 +43,42 @@ CREATE FUNCTION filteropt.index_advise(workload text[] DEFAULT NULL, budget text
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000 AS 'MODULE_PATHNAME', 'fo_index_advise';
 COMMENT ON FUNCTION filteropt.index_advise(text[], text, boolean, double precision[], interval, interval, text) IS
 	'Indexes worth making for a workload, the most useful first, with reason, gain and price; rows without ddl name queries that were skipped';
+
+CREATE FUNCTION filteropt.index_defaults(feed text, OUT ddl text, OUT reason text)
+	RETURNS SETOF record LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+	WITH b AS (
+		SELECT * FROM filteropt.feed_bindings(feed)
+	), wanted (part, fields, reason) AS (VALUES
+		('users', ARRAY['id'], 'feed_filter looks up each owner'),
+		('config', ARRAY['owner'], 'feed_filter looks up the settings of each owner'),
+		('keywords', ARRAY['owner'], 'an owner''s keywords are read to compile them after each change'),
+		('events', ARRAY['owner', 'at'], 'an owner''s events of some time, and the rows that a rollup counts anew after a deletion')
+	), named AS (
+		SELECT w.part, w.reason, min(b.relation::oid)::regclass AS relation,
+			array_agg(b."column" ORDER BY f.n) AS columns,
+			array_agg(a.attnum ORDER BY f.n) AS attnums
+		FROM wanted w
+		CROSS JOIN unnest(w.fields) WITH ORDINALITY AS f (field, n)
+		JOIN b ON b.part = w.part AND b.field = f.field
+		JOIN pg_attribute a ON a.attrelid = b.relation AND a.attname = b."column"
+		GROUP BY w.part, w.reason
+	)
+	SELECT format('CREATE INDEX ON %I.%I (%s)', s.nspname, c.relname,
+		(SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(n.columns) WITH ORDINALITY AS u (k, i))), n.reason
+	FROM named n
+	JOIN pg_class c ON c.oid = n.relation
+	JOIN pg_namespace s ON s.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (
+		SELECT FROM pg_index i
+		JOIN pg_class x ON x.oid = i.indexrelid
+		JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+		WHERE i.indrelid = n.relation AND i.indisvalid AND i.indpred IS NULL
+			AND (SELECT array_agg(k.attnum ORDER BY k.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+				WHERE k.n <= least(i.indnkeyatts, cardinality(n.attnums))) = n.attnums)
+	ORDER BY n.part, n.relation::oid
+$$;
+COMMENT ON FUNCTION filteropt.index_defaults(text) IS
+	'the indexes that filteropt''s own functions want on the tables of a feed and that are missing, with the reason of each; feed_create has made them, unless they were dropped since';
 
 -- index health
 
@@ -733,10 +776,10 @@ COMMENT ON FUNCTION filteropt.slow_query_reset() IS 'forget the queries of this 
 REVOKE ALL ON FUNCTION filteropt.slow_query_reset() FROM PUBLIC;
 
 CREATE FUNCTION filteropt.advisor_workload
-	(OUT query text, OUT calls bigint, OUT total_ms double precision)
+	(OUT query text, OUT calls bigint, OUT total_ms double precision, OUT queryid bigint)
 	RETURNS SETOF record
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-	SELECT q.query, sum(q.calls)::bigint, sum(q.total_ms)
+	SELECT q.query, sum(q.calls)::bigint, sum(q.total_ms), min(q.queryid)
 	FROM filteropt.advisor_queries(false) AS q
 	WHERE NOT q.truncated AND q.query IS NOT NULL
 	GROUP BY q.query ORDER BY 3 DESC;

@@ -24,6 +24,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#define NOTICE_SECONDS	3		/* between two that say how far it is */
+
 PG_FUNCTION_INFO_V1(fo_index_advise);
 
 /* Start a run. */
@@ -38,6 +40,28 @@ new_run(void)
 	advise->scratch = AllocSetContextCreate(context, "filteropt index advice plan",
 											ALLOCSET_DEFAULT_SIZES);
 	return advise;
+}
+
+/*
+ * Is the time over?  Called often; says now and then how far it is.
+ */
+bool
+fo_advise_is_late(FoAdvise *advise, const char *doing)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	CHECK_FOR_INTERRUPTS();
+	if (now >= advise->next_notice)
+	{
+		advise->next_notice = now + NOTICE_SECONDS * USECS_PER_SEC;
+		ereport(NOTICE,
+				(errmsg("index advice is %s: %d queries, %d possible indexes, " INT64_FORMAT " plans so far",
+						doing, list_length(advise->queries), advise->nindexes,
+						advise->plannings)));
+	}
+	if (now >= advise->deadline)
+		advise->late = true;
+	return advise->late;
 }
 
 /* The weight of a query: that of an array of the same length, or 1. */
@@ -90,7 +114,7 @@ read_array(FoAdvise *advise, ArrayType *array, ArrayType *weight_array)
 	}
 }
 
-/* Read what pg_stat_statements has of this database. */
+/* Read what the server knows of the queries of this database. */
 static void
 read_statements(FoAdvise *advise)
 {
@@ -313,6 +337,7 @@ set_limits(FoAdvise *advise, FunctionCallInfo fcinfo)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	advise->next_notice = now + NOTICE_SECONDS * USECS_PER_SEC;
 	advise->deadline = PG_ARGISNULL(4) ? DT_NOEND : deadline_after(PG_GETARG_INTERVAL_P(4));
 	advise->statement_ms = PG_ARGISNULL(5) ? INT_MAX / 4 :
 		(double) (deadline_after(PG_GETARG_INTERVAL_P(5)) - now) / 1000;

@@ -143,6 +143,7 @@ typedef struct FoAdvise
 	double		budget;			/* bytes */
 	TimestampTz deadline;
 	bool		late;			/* the deadline came first */
+	TimestampTz next_notice;	/* when to say how far it is */
 	int64		plannings;
 
 	/* Of a verification: */
@@ -156,6 +157,9 @@ typedef struct FoAdvise
 
 /* What gives out the advice. */
 typedef void (*FoAdviseReport) (FoAdvise *advise, const FoPickSet *chosen, void *context);
+
+/* advise.c */
+extern bool fo_advise_is_late(FoAdvise *advise, const char *doing);
 
 /* advise_index.c */
 extern bool fo_advise_key_for(Oid am, Oid family, Oid type, FoAdviseKey *key);
@@ -174,6 +178,9 @@ extern void fo_advise_table_size(Oid relid, double *pages, double *tuples);
 
 /* advise_workload.c */
 extern void fo_advise_add_query(FoAdvise *advise, int64 id, const char *text, double weight);
+
+/* advise_foreign.c */
+extern List *fo_advise_foreign_searches(Oid relid, bool deletes, const Bitmapset *columns);
 
 /* advise_param.c */
 extern Query *fo_advise_bind(Query *query, bool *guessed);
@@ -201,6 +208,9 @@ extern bool fo_advise_guarded(FoAdvise *advise, void (*run) (void *), void *arg,
 extern void fo_advise_find(FoAdvise *advise);
 extern FoPickSet fo_advise_select(FoAdvise *advise);
 extern double fo_advise_total(FoAdvise *advise, const FoPickSet *set);
+
+/* advise_price.c */
+extern void fo_advise_set_price(FoAdvise *advise, FoAdviseIndex *index);
 
 /* advise_reason.c */
 extern char *fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index,

@@ -16,6 +16,7 @@
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "core/index_size.h"
+#include "fmgr.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -128,15 +129,21 @@ add_value(double bytes, Oid type, double width)
 static bool
 merges(const FoAdviseIndex *index)
 {
+	if (index->am != BTREE_AM_OID || index->include)
+		return false;
 	for (int i = 0; i < index->nkeys; i++)
 	{
 		const FoAdviseKey *key = &index->keys[i];
 
-		if (!OidIsValid(get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
-										  BTEQUALIMAGE_PROC)))
+		Oid			proc = get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
+											 BTEQUALIMAGE_PROC);
+
+		if (!OidIsValid(proc) ||
+			!DatumGetBool(OidFunctionCall1Coll(proc, key->collation,
+											   ObjectIdGetDatum(key->opcintype))))
 			return false;
 	}
-	return index->include == NULL;
+	return true;
 }
 
 /* Keys that GIN makes of a value, on average. */

@@ -41,14 +41,16 @@
 								 * scans */
 
 /* What is being looked at: only while a query is planned for its needs. */
-static struct
+typedef struct LookedAt
 {
 	FoAdvise   *advise;
 	FoAdviseQuery *query;
 	PlannerInfo *root;
 	RelOptInfo *rel;
 	FoAdviseNeed *need;
-} looked_at;
+} LookedAt;
+
+static LookedAt looked_at;
 
 /* Put the nodes of an expression into the advice's memory, its table as relation 1. */
 static Node *
@@ -118,8 +120,7 @@ add_term(const FoAdviseKey *key, Oid am, FoAdviseUse use, double selectivity)
 	term->am = am;
 	term->use = use;
 	term->selectivity = selectivity;
-	looked_at.	need->terms = lappend(looked_at.need->terms, term);
-
+	looked_at.need->terms = lappend(looked_at.need->terms, term);
 	MemoryContextSwitchTo(old);
 }
 
@@ -384,8 +385,7 @@ add_predicate(RestrictInfo *rinfo, double selectivity)
 	predicate = palloc(sizeof(FoAdvisePredicate));
 	predicate->clause = clause;
 	predicate->selectivity = selectivity;
-	looked_at.	need->predicates = lappend(looked_at.need->predicates, predicate);
-
+	looked_at.need->predicates = lappend(looked_at.need->predicates, predicate);
 	MemoryContextSwitchTo(old);
 }
 
@@ -483,8 +483,7 @@ add_order(List *pathkeys)
 	turn_round(order);
 	old = MemoryContextSwitchTo(looked_at.advise->context);
 	if (order)
-		looked_at.	need->orders = lappend(looked_at.need->orders, order);
-
+		looked_at.need->orders = lappend(looked_at.need->orders, order);
 	MemoryContextSwitchTo(old);
 }
 
@@ -501,17 +500,16 @@ add_columns(void)
 	foreach(lc, looked_at.rel->baserestrictinfo)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, looked_at.rel->relid,
 					   &attrs);
-	looked_at.	need->coverable = bms_num_members(attrs) <= FEW_COLUMNS;
+	looked_at.need->coverable = bms_num_members(attrs) <= FEW_COLUMNS;
 
 	while ((attr = bms_next_member(attrs, attr)) >= 0)
 	{
 		int			attnum = attr + FirstLowInvalidHeapAttributeNumber;
 
 		if (attnum > 0)
-			looked_at.	need->columns = bms_add_member(looked_at.need->columns, attnum);
-
+			looked_at.need->columns = bms_add_member(looked_at.need->columns, attnum);
 		else
-			looked_at.	need->coverable = false;
+			looked_at.need->coverable = false;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -548,14 +546,13 @@ fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 
 	if (looked_at.query == NULL || !is_interesting(root, rel, rte))
 		return;
-	looked_at.	root = root;
-	looked_at.	rel = rel;
+	looked_at.root = root;
+	looked_at.rel = rel;
 
 	old = MemoryContextSwitchTo(looked_at.advise->context);
-	looked_at.	need = palloc0(sizeof(FoAdviseNeed));
-	looked_at.	need->relid = rte->relid;
-	looked_at.	query->needs = lappend(looked_at.query->needs, looked_at.need);
-
+	looked_at.need = palloc0(sizeof(FoAdviseNeed));
+	looked_at.need->relid = rte->relid;
+	looked_at.query->needs = lappend(looked_at.query->needs, looked_at.need);
 	MemoryContextSwitchTo(old);
 	foreach(lc, rel->baserestrictinfo)
 	{
@@ -578,12 +575,12 @@ fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 void
 fo_advise_needs_start(FoAdvise *advise, FoAdviseQuery *query)
 {
-	looked_at.	advise = advise;
-	looked_at.	query = query;
+	looked_at.advise = advise;
+	looked_at.query = query;
 }
 
 void
 fo_advise_needs_stop(void)
 {
-	looked_at.	query = NULL;
+	looked_at.query = NULL;
 }

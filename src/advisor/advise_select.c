@@ -11,13 +11,8 @@
 
 #include <math.h>
 
-#include "access/sysattr.h"
 #include "advisor/advise.h"
-#include "catalog/pg_am.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #define LEAST_SHARE		0.01	/* of a query's cost that a candidate must
 								 * save */
@@ -26,12 +21,6 @@
 #define LEAST_GAIN_MS	0.01
 #define LAYERS			6
 #define MOST_BYTES		1e15	/* where no budget is given */
-
-/* Cost units of adding a row to an index; measured by bench/advisor.sh write. */
-#define PRICE_BTREE		0.6
-#define PRICE_GIST		2.0
-#define PRICE_GIN_ITEM	0.25
-#define PRICE_BRIN		0.05
 
 /* All of the candidates that are left, of a kind. */
 typedef bool (*KindOfIndex) (const FoAdviseIndex *index);
@@ -141,89 +130,6 @@ find_candidates(FoAdvise *advise, FoAdviseQuery *query)
 	keep_useful(advise, from, &useful);
 }
 
-/* The price of adding a row to an index. */
-static double
-row_price(const FoAdviseIndex *index)
-{
-	switch (index->am)
-	{
-		case BTREE_AM_OID:
-			return PRICE_BTREE;
-		case BRIN_AM_OID:
-			return PRICE_BRIN;
-		case GIN_AM_OID:
-			return PRICE_GIN_ITEM * Max(1, index->items);
-		default:
-			return PRICE_GIST;
-	}
-}
-
-/* The columns that an index depends on. */
-static Bitmapset *
-columns_of(const FoAdviseIndex *index)
-{
-	Bitmapset  *columns = bms_copy(index->include);
-	Bitmapset  *attrs = NULL;
-	int			attr = -1;
-
-	for (int i = 0; i < index->nkeys; i++)
-	{
-		if (index->keys[i].attnum)
-			columns = bms_add_member(columns, index->keys[i].attnum);
-		pull_varattnos(index->keys[i].expr, 1, &attrs);
-	}
-	pull_varattnos((Node *) index->predicate, 1, &attrs);
-	while ((attr = bms_next_member(attrs, attr)) >= 0)
-		columns = bms_add_member(columns, attr + FirstLowInvalidHeapAttributeNumber);
-	return columns;
-}
-
-/* Does the query read the table? */
-static bool
-reads(const FoAdviseQuery *query, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, query->needs)
-	{
-		if (((FoAdviseNeed *) lfirst(lc))->relid == relid)
-			return true;
-	}
-	return false;
-}
-
-/* What the workload's writes cost with an index, more than without. */
-static void
-set_price(FoAdvise *advise, FoAdviseIndex *index)
-{
-	ListCell   *lc;
-
-	index->price = index->readers = 0;
-	foreach(lc, advise->queries)
-	{
-		const FoAdviseQuery *query = lfirst(lc);
-
-		if (reads(query, index->relid))
-			index->readers += query->weight;
-	}
-	foreach(lc, advise->writes)
-	{
-		FoAdviseWrites *writes = lfirst(lc);
-		double		rows = writes->inserted;
-
-		if (writes->relid != index->relid)
-			continue;
-
-		/*
-		 * An update of its column makes a new entry, and one in other
-		 * indexes.
-		 */
-		if (bms_overlap(writes->columns, columns_of(index)))
-			rows += 2 * writes->updated;
-		index->price += rows * index->share * row_price(index);
-	}
-}
-
 /* The weighted cost of the workload with a set of indexes. */
 double
 fo_advise_total(FoAdvise *advise, const FoPickSet *set)
@@ -259,12 +165,7 @@ cost_of_set(void *context, const FoPickSet *set)
 static bool
 is_late(void *context)
 {
-	FoAdvise   *advise = context;
-
-	CHECK_FOR_INTERRUPTS();
-	if (GetCurrentTimestamp() >= advise->deadline)
-		advise->late = true;
-	return advise->late;
+	return fo_advise_is_late(context, "choosing");
 }
 
 /* An index may be exchanged for another one of its table. */
@@ -288,7 +189,8 @@ fo_advise_find(FoAdvise *advise)
 
 		if (query->query)
 			look_at(advise, query);
-		if (query->query && !query->skipped && !is_late(advise))
+		if (query->query && !query->skipped &&
+			!fo_advise_is_late(advise, "looking at the queries"))
 			find_candidates(advise, query);
 	}
 	foreach(lc, advise->queries)
@@ -300,7 +202,7 @@ fo_advise_find(FoAdvise *advise)
 		fo_advise_relate(advise, query, 0);
 	}
 	for (int i = 0; i < advise->nindexes; i++)
-		set_price(advise, advise->indexes[i]);
+		fo_advise_set_price(advise, advise->indexes[i]);
 }
 
 /* Choose indexes, by the planner's costs or by what was measured. */

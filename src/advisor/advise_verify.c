@@ -112,7 +112,7 @@ run_once(FoAdvise *advise, FoAdviseQuery *query, const FoPickSet *given, double 
 	MemoryContext old = MemoryContextSwitchTo(advise->scratch);
 	const char *problem = NULL;
 
-	CHECK_FOR_INTERRUPTS();
+	(void) fo_advise_is_late(advise, "running queries");
 	timer_went_off = false;
 	advise->run_ended = &timer_went_off;
 	enable_timeout_after(timer, (int) Min(INT_MAX / 2, limit_ms + 1));
@@ -139,7 +139,7 @@ measure(FoAdvise *advise, FoAdviseQuery *query, const FoPickSet *given, double l
 
 	for (int i = 0; i < MOST_RUNS && sum < ENOUGH_MS && query->runnable; i++)
 	{
-		double		ms = run_once(advise, query, given, 3 * limit_ms + ENOUGH_MS);
+		double		ms = run_once(advise, query, given, limit_ms);
 
 		sum += ms;
 		least = Min(least, ms);
@@ -163,7 +163,8 @@ measure_plan(FoAdvise *advise, FoAdviseQuery *query, FoAdvisePlan *plan)
 			return;
 		}
 	}
-	plan->ms = measure(advise, query, &plan->given, query->ms_before);
+	plan->ms = measure(advise, query, &plan->given,
+					   Min(advise->statement_ms, 3 * query->ms_before + ENOUGH_MS));
 }
 
 /* Milliseconds that stand for a cost unit where nothing can be run. */
@@ -306,7 +307,8 @@ build(FoAdvise *advise, FoAdviseIndex *index)
 	double		tuples;
 	const char *problem = NULL;
 
-	if (index->tried || GetCurrentTimestamp() >= advise->build_until)
+	if (index->tried || fo_advise_is_late(advise, "building indexes") ||
+		GetCurrentTimestamp() >= advise->build_until)
 		return;
 	index->tried = true;
 	fo_advise_table_size(index->relid, &pages, &tuples);

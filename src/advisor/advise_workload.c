@@ -59,31 +59,47 @@ rows_inserted(const Query *query)
 	return 1;
 }
 
-/* Count what a query writes. */
-static void
+/* The columns that an update sets. */
+static Bitmapset *
+columns_set(const Query *query)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst(lc);
+
+		if (!entry->resjunk)
+			columns = bms_add_member(columns, entry->resno);
+	}
+	return columns;
+}
+
+/* Count what a query writes; the searches that foreign keys then make. */
+static List *
 count_writes(FoAdvise *advise, const Query *query, double weight)
 {
 	FoAdviseWrites *writes;
-	ListCell   *lc;
+	Bitmapset  *columns;
 
 	if (query->resultRelation == 0)
-		return;
+		return NIL;
 	writes = writes_of(advise, rt_fetch(query->resultRelation, query->rtable)->relid);
 	if (query->commandType == CMD_INSERT)
-		writes->inserted += weight * rows_inserted(query);
-	else if (query->commandType == CMD_DELETE)
-		writes->deleted += weight;
-	else
 	{
-		writes->updated += weight;
-		foreach(lc, query->targetList)
-		{
-			TargetEntry *entry = lfirst(lc);
-
-			if (!entry->resjunk)
-				writes->columns = bms_add_member(writes->columns, entry->resno);
-		}
+		writes->inserted += weight * rows_inserted(query);
+		return NIL;
 	}
+	if (query->commandType == CMD_DELETE)
+	{
+		writes->deleted += weight;
+		return fo_advise_foreign_searches(writes->relid, true, NULL);
+	}
+	columns = columns_set(query);
+	writes->updated += weight;
+	writes->columns = bms_add_members(writes->columns, columns);
+	return fo_advise_foreign_searches(writes->relid, false, columns);
 }
 
 /* The SELECT that finds the rows which an UPDATE or a DELETE changes. */
@@ -151,6 +167,7 @@ typedef struct Analysis
 	FoAdviseQuery *query;
 	RawStmt    *raw;
 	List	   *raws;
+	List	   *searches;		/* of foreign keys, as texts */
 } Analysis;
 
 static void
@@ -182,7 +199,7 @@ analyse_it(void *arg)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("rules make several queries of it, or none")));
 	tree = linitial_node(Query, rewritten);
-	count_writes(analysis->advise, tree, query->weight);
+	analysis->searches = count_writes(analysis->advise, tree, query->weight);
 	if (tree->commandType == CMD_INSERT)
 		tree = source_of(tree);
 	else if (tree->commandType == CMD_UPDATE || tree->commandType == CMD_DELETE)
@@ -201,11 +218,11 @@ static void
 add_statement(FoAdvise *advise, int64 id, const char *text, double weight, RawStmt *raw)
 {
 	FoAdviseQuery *query = palloc0(sizeof(FoAdviseQuery));
-	Analysis	analysis = {advise, query, raw, NIL};
+	Analysis	analysis = {advise, query, raw, NIL, NIL};
+	ListCell   *lc;
 
 	query->id = id;
 	query->text = text;
-
 	query->weight = weight;
 	query->ms_before = -1;
 	advise->queries = lappend(advise->queries, query);
@@ -223,6 +240,8 @@ add_statement(FoAdvise *advise, int64 id, const char *text, double weight, RawSt
 		}
 	}
 	fo_advise_guarded(advise, analyse_it, &analysis, &query->skipped);
+	foreach(lc, analysis.searches)
+		add_statement(advise, id, lfirst(lc), weight, NULL);
 }
 
 /* Add the query of a text, or each of several. */

@@ -4,9 +4,9 @@
  *
  * Say three indexes of size 4, 3 and 3 save 10, 6 and 6 alone, the first and
  * the second serve the same query, and the budget is 6.  The first is taken
- * for its 2.5 a byte; nothing else fits.  Taking the second for it and then
- * the third saves 12: so after the greedy round things are exchanged, added
- * and left out as long as that helps.
+ * for its 2.5 a byte; nothing else fits.  Doing without it there is room for
+ * the second and the third, which save 12: so after the greedy round things
+ * are exchanged, replaced, added and left out as long as that helps.
  *
  * A greedy round takes what saves most, or what saves most for its size;
  * whichever ends cheaper after being improved is the answer.  What a thing
@@ -270,6 +270,50 @@ shrink(Attempt *attempt)
 	}
 }
 
+/*
+ * Do without a thing, and fill what it leaves free: a large thing may stand in
+ * the way of several smaller ones.
+ */
+static bool
+replace_one(Attempt *attempt, int old)
+{
+	const FoPick *pick = attempt->pick;
+	Attempt		other = *attempt;
+	FoPickSet	without = attempt->set;
+
+	fo_pick_remove(&without, old);
+	move_to(&other, &without, pick->cost(pick->context, &without));
+	memcpy(other.gain, other.alone, sizeof(other.gain));
+	other.gain[old] = 0;
+	greedy(&other);
+	if (other.cost >= attempt->cost - threshold(attempt))
+		return false;
+	move_to(attempt, &other.set, other.cost);
+	return true;
+}
+
+/* Replace what stands in the way of better things, once over. */
+static bool
+replace(Attempt *attempt)
+{
+	const FoPick *pick = attempt->pick;
+	FoPickSet	before = attempt->set;
+	double		needed = 0;
+	bool		any = false;
+
+	/* Nothing does if there is room for all that saves anything. */
+	for (int i = 0; i < pick->count; i++)
+		needed += attempt->alone[i] > 0 && pick->size[i] <= pick->budget ? pick->size[i] : 0;
+	if (needed <= pick->budget)
+		return false;
+	for (int i = 0; i < pick->count && !pick->stop(pick->context); i++)
+	{
+		if (fo_pick_has(&before, i) && fo_pick_has(&attempt->set, i))
+			any |= replace_one(attempt, i);
+	}
+	return any;
+}
+
 /* Nothing is known of gains. */
 static void
 forget_gains(Attempt *attempt)
@@ -285,7 +329,7 @@ try_to_pick(Attempt *attempt)
 	forget_gains(attempt);
 	greedy(attempt);
 	(void) leave_out(attempt);
-	for (int round = 0; round < 8 && exchange(attempt); round++)
+	for (int round = 0; round < 8 && (exchange(attempt) || replace(attempt)); round++)
 	{
 		forget_gains(attempt);
 		greedy(attempt);

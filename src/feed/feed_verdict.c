@@ -165,8 +165,8 @@ fo_feed_look(FoRequest *request)
 
 		if (!post->keyed)
 			continue;
-		item = &items[(FoCacheKey *) bsearch(post->key.bytes, keys, n, sizeof(FoCacheKey), compare_key) -
-					  keys];
+		item = &items[(FoCacheKey *) bsearch(post->key.bytes, keys, n, sizeof(FoCacheKey),
+											 compare_key) - keys];
 		if (item->level == FO_LEVEL_NONE)
 			continue;
 		if (item->value != NULL && JB_ROOT_IS_OBJECT(item->value))

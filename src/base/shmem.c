@@ -181,6 +181,7 @@ fo_shmem_attach(FoShmemRegion *region)
 	ResourceOwner old_owner = CurrentResourceOwner;
 	ResourceOwner owner;
 	MemoryContext context = CurrentMemoryContext;
+	uint32		holdoff = InterruptHoldoffCount;
 
 	if (region->base != NULL || region->failed || !IsUnderPostmaster)
 		return region->base;
@@ -197,8 +198,13 @@ fo_shmem_attach(FoShmemRegion *region)
 	{
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		/* the error has let interrupts in, which a lock's release counts as well */
+		InterruptHoldoffCount = holdoff;
 		if (LWLockHeldByMe(AddinShmemInitLock))
+		{
+			HOLD_INTERRUPTS();
 			LWLockRelease(AddinShmemInitLock);
+		}
 		region->base = NULL;
 	}
 	PG_END_TRY();

@@ -197,8 +197,10 @@ fo_redis_start_tls(redisContext *redis, const char *host)
 		return "out of memory";
 	if (!expect_name(ssl, host) || redisInitiateSSL(redis, ssl) != REDIS_OK)
 	{
+		const char *wrong = reason(ssl);
+
 		SSL_free(ssl);
-		return redis->err ? redis->errstr : "could not begin with TLS";
+		return wrong;
 	}
 	/* now it belongs to the connection, errors or not */
 	return shake_hands(redis, ssl);

@@ -14,6 +14,8 @@ sub sql { my ($query) = @_; return $node->safe_psql('postgres', "SET search_path
 is(sql('SELECT l1_place FROM cache_status()'), 'none', 'no shared memory');
 is(sql(q{SET filteropt.cache_l1_size = '8MB'; SELECT l1_place FROM cache_status()}), 'none',
 	'and none later: all backends must agree on that');
+like(FilteroptTest::error_of($node, q{SELECT filteropt.cache_status(); SET statement_timeout = 50; SELECT pg_sleep(60)}),
+	qr/^57014: /, 'a backend that found no room can still be cancelled');
 sql(q{SELECT cache_resource_add('a', levels => '{L1,L3}'); CREATE TABLE base (k int PRIMARY KEY, v int)});
 
 is(sql(q{SELECT cache_put('a', 'k', '1'); SELECT value, level FROM cache_get('a', ARRAY['k'])}), "t\n1|L3", 'put and get');

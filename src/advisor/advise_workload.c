@@ -223,6 +223,7 @@ add_statement(FoAdvise *advise, int64 id, const char *text, double weight, RawSt
 
 	query->id = id;
 	query->text = text;
+
 	query->weight = weight;
 	query->ms_before = -1;
 	advise->queries = lappend(advise->queries, query);

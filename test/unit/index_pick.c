@@ -162,7 +162,8 @@ test_instances(void)
 			lost += loss;
 		}
 	}
-	tap_diag("above the optimum: %.2f %% on average, %.1f %% at worst, %d of %d by more than a tenth",
+	tap_diag("above the optimum: %.2f %% on average, %.1f %% at worst,"
+			 " %d of %d by more than a tenth",
 			 100 * lost / (4 * INSTANCES), 100 * worst, bad, 4 * INSTANCES);
 	is(over, 0, "no budget is exceeded");
 	is(different, 0, "the same is chosen again");

@@ -8,6 +8,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" filteropt.co
 # each, concatenated in this order.
 FEATURES = base keyword rollup cache api feed advisor
 
+# A long part goes on in sql/<feature>_<what>.sql.
+PARTS = $(foreach f,$(FEATURES),sql/$(f).sql $(sort $(wildcard sql/$(f)_*.sql)))
+
 # What "make" is asked for besides building: each is a script that works on a
 # copy of the tree, installs what it misses and never touches a cluster that
 # exists.  pgxs.mk has a "check" of its own that says only "not supported", so
@@ -83,8 +86,8 @@ $(shell echo '$(BUILDFLAGS)' > .buildflags)
 endif
 $(OBJS): .buildflags
 
-sql/filteropt--$(EXTVERSION).sql: $(FEATURES:%=sql/%.sql) Makefile filteropt.control
-	cat $(FEATURES:%=sql/%.sql) > $@
+sql/filteropt--$(EXTVERSION).sql: $(PARTS) Makefile filteropt.control
+	cat $(PARTS) > $@
 
 .PHONY: installcheck installcheck-sql installcheck-isolation installcheck-tap
 installcheck:

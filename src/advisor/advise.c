@@ -55,7 +55,8 @@ fo_advise_is_late(FoAdvise *advise, const char *doing)
 	{
 		advise->next_notice = now + NOTICE_SECONDS * USECS_PER_SEC;
 		ereport(NOTICE,
-				(errmsg("index advice is %s: %d queries, %d possible indexes, " INT64_FORMAT " plans so far",
+				(errmsg("index advice is %s: %d queries, %d possible indexes, "
+						INT64_FORMAT " plans so far",
 						doing, list_length(advise->queries), advise->nindexes,
 						advise->plannings)));
 	}

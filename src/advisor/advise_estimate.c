@@ -134,7 +134,6 @@ merges(const FoAdviseIndex *index)
 	for (int i = 0; i < index->nkeys; i++)
 	{
 		const FoAdviseKey *key = &index->keys[i];
-
 		Oid			proc = get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
 											 BTEQUALIMAGE_PROC);
 

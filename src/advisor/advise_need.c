@@ -99,7 +99,7 @@ make_key(Node *expr, Oid am, Oid family, Oid collation, FoAdviseKey *key)
 	memset(key, 0, sizeof(*key));
 	while (expr && IsA(expr, RelabelType))
 		expr = (Node *) ((RelabelType *) expr)->arg;
-	if (!is_indexable(expr) || !fo_advise_key_for(am, family, exprType(expr), key))
+	if (expr == NULL || !is_indexable(expr) || !fo_advise_key_for(am, family, exprType(expr), key))
 		return false;
 	key->collation = OidIsValid(get_typcollation(key->opcintype)) ? collation : InvalidOid;
 	if (IsA(expr, Var))

@@ -53,10 +53,12 @@ live_bytes(Page page)
 {
 	BTPageOpaque opaque = (BTPageOpaque) PageGetSpecialPointer(page);
 	Size		bytes = 0;
+	int			last;
 
 	if (PageIsNew(page) || P_IGNORE(opaque) || !P_ISLEAF(opaque))
 		return 0;
-	for (OffsetNumber n = P_FIRSTDATAKEY(opaque); n <= PageGetMaxOffsetNumber(page); n++)
+	last = (int) PageGetMaxOffsetNumber(page);
+	for (int n = P_FIRSTDATAKEY(opaque); n <= last; n++)
 	{
 		ItemId		item = PageGetItemId(page, n);
 
@@ -75,13 +77,15 @@ mean_live_bytes(Relation index, BlockNumber pages, int sample)
 	double		sum = 0;
 	int			read = 0;
 
-	for (double at = 1; at < pages; at += step)
+	for (int i = 0; i < sample; i++)
 	{
+		BlockNumber block = (BlockNumber) (1 + i * step);
 		Buffer		buffer;
 
+		if (block >= pages)
+			break;
 		CHECK_FOR_INTERRUPTS();
-		buffer = ReadBufferExtended(index, MAIN_FORKNUM, (BlockNumber) at,
-									RBM_NORMAL, strategy);
+		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 		LockBuffer(buffer, BT_READ);
 		sum += live_bytes(BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
@@ -95,7 +99,7 @@ mean_live_bytes(Relation index, BlockNumber pages, int sample)
 static double
 bytes_needed(Relation index, BlockNumber pages, int sample)
 {
-	double		fill = USABLE_BYTES - BTGetTargetPageFreeSpace(index);
+	int			fill = (int) (USABLE_BYTES - BTGetTargetPageFreeSpace(index));
 	double		full = mean_live_bytes(index, pages, sample) / fill;
 
 	return Min(1 + ceil((pages - 1) * full), pages) * BLCKSZ;

@@ -39,20 +39,20 @@ typedef struct Frame
 	DestReceiver *inner;
 	QueryDesc  *desc;			/* NULL: unused */
 	uint64		id;				/* of the query */
-	int			level;			/* of transactions */
-	bool		captures;
 	instr_time	elapsed;
 	FoWatchCost cost;
-	int			nkeys;
 	int64		key[FO_LOOP_KEYS];
+	int			nkeys;
+	int			level;			/* of transactions */
+	bool		captures;
 
 	/* the result so far */
-	int			rows;
-	int			columns;
-	int			attribute[FO_LOOP_COLUMNS];
-	int64		first[FO_LOOP_COLUMNS];
 	int			slot;
 	uint64		generation;		/* 0: not begun */
+	int64		first[FO_LOOP_COLUMNS];
+	int			attribute[FO_LOOP_COLUMNS];
+	int			rows;
+	int			columns;
 } Frame;
 
 bool		fo_advisor_watch = true;

@@ -162,7 +162,7 @@ note_key(Walk *walk, const OpExpr *op, const Var *column, Node *value, bool colu
 	FoWatchKey *key = &known->key[known->nkeys];
 	RangeTblEntry *rte;
 
-	if (known->nkeys >= FO_LOOP_KEYS || column->varlevelsup > 0 || column->varattno <= 0 ||
+	if (walk->query == NULL || known->nkeys >= FO_LOOP_KEYS || column->varlevelsup > 0 || column->varattno <= 0 ||
 		column->varno > list_length(walk->query->rtable))
 		return;
 	rte = rt_fetch(column->varno, walk->query->rtable);

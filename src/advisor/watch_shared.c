@@ -162,7 +162,7 @@ evict(int first)
 	FoWatchShared *shared = fo_watch_shared;
 	FoWatchEntry *set = (FoWatchEntry *) ((char *) shared + shared->entries_at +
 										  shared->entry_bytes * (Size) first);
-	FoWatchEntry *entry = set;
+	FoWatchEntry *entry;
 	int			victim = 0;
 	double		least = 0;
 

@@ -383,7 +383,8 @@ sweep_table(Sweep *sweep, int64 pages)
 		values[1] = Int64GetDatum(sweep->next_page + EXPIRE_PAGES);
 		sweep->next_page += EXPIRE_PAGES;
 		/* rows that someone is writing are passed over */
-		SPI_execute_with_args(psprintf("DELETE FROM %s WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		SPI_execute_with_args(psprintf("DELETE FROM %s"
+									   " WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 									   " SELECT e.ctid FROM %s e"
 									   " WHERE e.ctid OPERATOR(pg_catalog.>=)"
 									   " pg_catalog.format('(%%s,0)', $1)::pg_catalog.tid"

@@ -129,7 +129,8 @@ fo_redis_miss(FoRedisChange *changes, int n)
 	for (int i = 0; i < n; i++)
 		changes[i].full_name = NULL;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	fo_store_run(&plan, "INSERT INTO filteropt.cache_redis_missed (name) SELECT pg_catalog.unnest($1)",
+	fo_store_run(&plan,
+				 "INSERT INTO filteropt.cache_redis_missed (name) SELECT pg_catalog.unnest($1)",
 				 1, types, values, NULL);
 	PopActiveSnapshot();
 }

@@ -59,7 +59,8 @@ fo_redis_tell(FoRedisChange *changes, int n)
 		return;
 	values[0] = fo_redis_name_array(in_table, kept);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	fo_store_run(&plan, "INSERT INTO filteropt.cache_redis_told (name) SELECT pg_catalog.unnest($1)",
+	fo_store_run(&plan,
+				 "INSERT INTO filteropt.cache_redis_told (name) SELECT pg_catalog.unnest($1)",
 				 1, types, values, NULL);
 	PopActiveSnapshot();
 }

@@ -198,7 +198,11 @@ fo_shmem_attach(FoShmemRegion *region)
 	{
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		/* the error has let interrupts in, which a lock's release counts as well */
+
+		/*
+		 * the error has let interrupts in, which a lock's release counts as
+		 * well
+		 */
 		InterruptHoldoffCount = holdoff;
 		if (LWLockHeldByMe(AddinShmemInitLock))
 		{

@@ -162,8 +162,8 @@ note_key(Walk *walk, const OpExpr *op, const Var *column, Node *value, bool colu
 	FoWatchKey *key = &known->key[known->nkeys];
 	RangeTblEntry *rte;
 
-	if (walk->query == NULL || known->nkeys >= FO_LOOP_KEYS || column->varlevelsup > 0 || column->varattno <= 0 ||
-		column->varno > list_length(walk->query->rtable))
+	if (walk->query == NULL || known->nkeys >= FO_LOOP_KEYS || column->varlevelsup > 0 ||
+		column->varattno <= 0 || column->varno > list_length(walk->query->rtable))
 		return;
 	rte = rt_fetch(column->varno, walk->query->rtable);
 	if (rte->rtekind == RTE_RELATION && rte->relid < FirstNormalObjectId)

@@ -10,7 +10,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = FilteroptTest::new_node('main', streaming => 1, conf => "max_connections = 50\n");
+# A commit that asks for a standby hangs from the start, since none will come: a
+# setting that arrived by a reload might reach a session after its commit.
+my $node = FilteroptTest::new_node('main', streaming => 1, conf => qq{
+max_connections = 50
+synchronous_standby_names = 'nobody'
+synchronous_commit = local});
 $node->safe_psql('postgres', q{
 	CREATE TABLE e (id bigserial, u int, v int);
 	SELECT filteropt.rollup_create('r', 'SELECT u, count(*) AS n, sum(v) AS s FROM e GROUP BY u');
@@ -22,19 +27,18 @@ my $differences = q{SELECT count(*) FROM filteropt.rollup_check('r')};
 # A transaction that hangs in its commit keeps its row busy.  Nobody waits for it,
 # and all others need one more row between them.
 my $hanging = $node->background_psql('postgres', on_error_stop => 0);
-$node->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = 'nobody'});
-$node->reload;
-$hanging->query_until(qr/started/, "\\echo started\nINSERT INTO e (u, v) VALUES (1, 2);\n");
+$hanging->query_until(qr/started/,
+	"SET synchronous_commit = on;\n\\echo started\nINSERT INTO e (u, v) VALUES (1, 2);\n");
 ok($node->poll_query_until('postgres',
 		q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'}), 'a commit hangs');
 for (1 .. 5)
 {
-	$node->safe_psql('postgres', 'SET synchronous_commit = local; INSERT INTO e (u, v) VALUES (1, 3)');
+	$node->safe_psql('postgres', 'INSERT INTO e (u, v) VALUES (1, 3)');
 }
 is($node->safe_psql('postgres', $rows), 2, 'five writers beside it: one more row');
 is($node->safe_psql('postgres', 'SELECT n, s FROM r'), '6|16', 'readers see what has committed');
 is($node->safe_psql('postgres', $differences), 0, 'exact');
-$node->safe_psql('postgres', q{ALTER SYSTEM RESET synchronous_standby_names});
+$node->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = ''});
 $node->reload;
 $hanging->quit;
 is($node->safe_psql('postgres', 'SELECT n, s FROM r'), '7|18', 'it has committed');

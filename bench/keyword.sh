@@ -14,7 +14,8 @@
 #   BENCH_MS=20         milliseconds of a turn, at least one pass over the texts
 #   BENCH_DATA=DIR      texts and lists: tweets.txt.gz, posts.txt.gz and
 #                       keywords/kN.txt; default ../shared/data when it is
-#                       there, else Debian's fortunes and word list
+#                       there and time is not short, else Debian's fortunes
+#                       and word list
 #   BENCH_RESULTS=FILE  keep the raw figures there
 #   BENCH_LOCK=FILE     hold a lock on it in each stretch of measuring, so that
 #                       benchmarks on one machine do not disturb each other
@@ -24,10 +25,10 @@ cd "$(dirname "$0")/.."
 
 quick=${BENCH_QUICK:-}
 sections=${BENCH_SECTIONS:-core languages builtin value functions build attached}
-sizes=${BENCH_SIZES:-$([ -n "$quick" ] && echo 10 1000 || echo 10 100 1000 10000 100000)}
-rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 3 || echo 5)}
+sizes=${BENCH_SIZES:-$([ -n "$quick" ] && echo 10 || echo 10 100 1000 10000 100000)}
+rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 5)}
 ms=${BENCH_MS:-$([ -n "$quick" ] && echo 2 || echo 20)}
-data=${BENCH_DATA:-$root/../shared/data}
+data=${BENCH_DATA:-$([ -n "$quick" ] || echo "$root/../shared/data")}
 patterns=$([ -n "$quick" ] && echo 100 || echo 1000)
 peers_only=${BENCH_PEERS:-}
 here=$root/bench/keyword

@@ -175,9 +175,7 @@ add_in_place(FoRollup *rollup, HeapTuple row, const FoDelta *delta)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		if (pg_add_s64_overflow(numbers[i], DatumGetInt64(values[i]), &numbers[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("bigint out of range in a rollup")));
+			fo_rollup_out_of_range();
 	}
 }
 

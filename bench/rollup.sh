@@ -1,23 +1,31 @@
 #!/bin/bash
 # rollup.sh: what a rollup costs its writers, and what it gives its readers.
 #
-# The bare table and the same table with the design's daily_stats take turns in
-# one cluster; figures are medians over the rounds.  CPU is what the backends
-# used (user and system time, from /proc), without the client; it jitters less
-# than throughput.  "append" is the rollup with filteropt.rollup_fold off: a row for
-# each delta, which is what folding is compared with; what it leaves to be merged
-# is not counted.  "floor" is the bare statement and the
-# deltas of the batch appended by COPY, sorted, to a bare table of their shape with
-# an index: so much it costs to make every delta findable, without any trigger.
+# The bare table and the same table with something that follows it take turns in one
+# cluster; figures are medians over the rounds:
+#
+#   floor      a row trigger in C that does nothing (bench/rollup/floor.c)
+#   rollup     the design's daily_stats
+#   append     the same with filteropt.rollup_fold off: a row for each delta, which is
+#              what folding is compared with; to merge them is not counted
+#   plappend   a row trigger in PL/pgSQL that appends a row (bench/rollup/peers.sql)
+#   upsert     one that counts in the group's row
+#
+# CPU is what the backends used (user and system time, from /proc), without the client;
+# it jitters less than throughput.  Where there are groups before, every user has a row.
+# "findable", in the batches, is the bare statement and the deltas of the batch appended
+# by COPY, sorted, to a bare table of their shape with an index: so much it costs to make
+# every delta findable, without any trigger.
 #
 #   BENCH_QUICK=1     seconds instead of minutes; the figures mean little
 #   BENCH_SECTIONS="single batch read steady"
-#   BENCH_CLIENTS="1 2 8 32"  BENCH_SECONDS=5  BENCH_ROUNDS=3
+#   BENCH_CLIENTS="1 2 8 32"  BENCH_SECONDS=1  BENCH_ROUNDS=3
+#   BENCH_PEERS="8"         clients with which the last three are measured, too
 #   BENCH_PROTOCOL=prepared (or simple, extended: of pgbench)
 #   BENCH_TIMES=100         transactions of each batch (ten times as many of 100 rows)
 #   BENCH_COPY=1000000      rows of the COPY
 #   BENCH_ROWS=10000000     base rows of the read section
-#   BENCH_STEADY=600        seconds of the steady section, which is not a default
+#   BENCH_STEADY_SECONDS=600   length of the steady section, which is not a default
 #   BENCH_LOCK=FILE   hold a lock on it in each stretch of measuring
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -25,15 +33,18 @@ cd "$(dirname "$0")/.."
 quick=${BENCH_QUICK:-}
 sections=${BENCH_SECTIONS:-single batch read}
 clients=${BENCH_CLIENTS:-$([ -n "$quick" ] && echo 2 || echo 1 2 8 32)}
-seconds=${BENCH_SECONDS:-$([ -n "$quick" ] && echo 1 || echo 5)}
+seconds=${BENCH_SECONDS:-1}
 rounds=${BENCH_ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
+peers=${BENCH_PEERS:-$([ -n "$quick" ] && echo 2 || echo 8)}
 protocol=${BENCH_PROTOCOL:-prepared}
 rows=${BENCH_ROWS:-$([ -n "$quick" ] && echo 20000 || echo 10000000)}
-steady=${BENCH_STEADY:-$([ -n "$quick" ] && echo 5 || echo 600)}
+steady=${BENCH_STEADY_SECONDS:-$([ -n "$quick" ] && echo 5 || echo 600)}
 
 view="SELECT user_id, DATE(created_at) AS date, COUNT(*) AS total_events,
 	SUM(CASE WHEN event_type = 'POST_SHOWN' THEN 1 ELSE 0 END) AS posts_shown,
 	SUM(CASE WHEN event_type = 'POST_FILTERED' THEN 1 ELSE 0 END) AS posts_filtered"
+
+ways='bare floor rollup append plappend upsert'
 
 wants() { case " $sections " in *" $1 "*) true ;; *) false ;; esac; }
 run() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
@@ -61,16 +72,23 @@ add_rollup()
 fresh()
 {
 	local t
-	for t in bare rollup nomerge; do make_table $t; done
+	for t in $ways; do
+		make_table "$t"
+		run -c "INSERT INTO $t (user_id, event_type) SELECT i, 'POST_SHOWN' FROM generate_series(1, 10000) i"
+	done
+	run -c "CREATE TRIGGER nothing AFTER INSERT OR UPDATE OR DELETE ON floor FOR EACH ROW
+		EXECUTE FUNCTION floor_nothing()"
 	add_rollup rollup
-	add_rollup nomerge
+	add_rollup append
+	run -f bench/rollup/peers.sql 2>/dev/null
+	run -c "INSERT INTO upsert_stats SELECT user_id, created_at::date, 1, 1, 0 FROM upsert"
 }
 
 # Hundredths of seconds of CPU that finished backends have used.
 cpu() { awk '{ print $16 + $17 }' "/proc/$(head -1 "$cluster/data/postmaster.pid")/stat"; }
 
 # options TABLE: settings of the sessions that write to it.
-options() { [ "$1" != nomerge ] || echo '-c filteropt.rollup_fold=off'; }
+options() { [ "$1" != append ] || echo '-c filteropt.rollup_fold=off'; }
 
 # One run of pgbench: prints "tps cpu_us".
 bench_once()
@@ -79,44 +97,53 @@ bench_once()
 	before=$(cpu)
 	out=$(PGOPTIONS=$(options "$table") pgbench -n -M "$protocol" -c "$n" -j 1 -T "$seconds" \
 		-f "$script" postgres 2>/dev/null)
-	sleep 0.3
+	sleep 0.15
 	after=$(cpu)
 	awk -v c=$((after - before)) '/actually processed/ { n = $NF; sub("/.*", "", n) }
 		/^tps/ { tps = $3 } END { print tps, c * 10000 / n }' <<<"$out"
 }
 
+# Print a way's shares of the bare table from a line "name tps cpu".
+shares='function shares(w) {
+	printf " | %s %4.2f %4.2f", w, tps[w] / tps["bare"], cpu[w] / cpu["bare"]
+	if (w == "rollup") printf " (of floor %4.2f %4.2f)", tps[w] / tps["floor"], cpu[w] / cpu["floor"]
+}'
+
 # Compare the tables for a number of clients and a choice of users.
 single()
 {
-	local n=$1 name=$2 user=$3 r t
-	for t in bare rollup nomerge; do
+	local n=$1 name=$2 user=$3 some='bare floor rollup' r t
+	case " $peers " in *" $n "*) some=$ways ;; esac
+	for t in $some; do
 		printf '%s\n' "\\set u $user" \
 			"INSERT INTO $t (user_id, event_type) VALUES (:u, 'POST_SHOWN');" >"$work/tmp/$t.sql"
 		: >"$work/tmp/$t.out"
 	done
 	for ((r = 0; r < rounds; r++)); do
-		for t in bare nomerge rollup; do
-			run -c CHECKPOINT
-			bench_once $t "$n" "$work/tmp/$t.sql" >>"$work/tmp/$t.out"
+		run -c CHECKPOINT
+		for t in $some; do
+			bench_once "$t" "$n" "$work/tmp/$t.sql" >>"$work/tmp/$t.out"
 		done
 	done
-	for t in bare nomerge rollup; do
-		printf '%s %s ' "$(cut -d' ' -f1 "$work/tmp/$t.out" | median)" \
+	for t in $some; do
+		echo "$t" "$(cut -d' ' -f1 "$work/tmp/$t.out" | median)" \
 			"$(cut -d' ' -f2 "$work/tmp/$t.out" | median)"
-	done | awk -v n="$n" -v name="$name" '{
-		printf "%3d %-8s %8.0f tps %6.1f us | append %5.2f %5.2f | rollup %5.2f %5.2f\n",
-			n, name, $1, $2, $3 / $1, $4 / $2, $5 / $1, $6 / $2 }'
+	done | awk -v n="$n" -v name="$name" "$shares"'
+		{ way[NR] = $1; tps[$1] = $2; cpu[$1] = $3 }
+		END { printf "%3d %-7s %6.0f tps %5.1f us", n, name, tps["bare"], cpu["bare"]
+			for (i = 2; i <= NR; i++) shares(way[i])
+			print "" }'
 }
 
-# floor_ticks GROUPS TIMES: CPU of appending so many delta rows so often.
-floor_ticks()
+# findable_ticks GROUPS TIMES: CPU of appending so many delta rows so often.
+findable_ticks()
 {
 	local a b
 	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) print int(i * 10000 / n) "\t2024-01-01\t1\t1\t0" }' \
-		>"$work/tmp/floor"
-	give_to_server "$work/tmp/floor"
+		>"$work/tmp/findable"
+	give_to_server "$work/tmp/findable"
 	a=$(cpu)
-	run -c "DO \$\$ BEGIN FOR i IN 1..$2 LOOP COPY floor FROM '$work/tmp/floor'; COMMIT; END LOOP; END \$\$"
+	run -c "DO \$\$ BEGIN FOR i IN 1..$2 LOOP COPY findable FROM '$work/tmp/findable'; COMMIT; END LOOP; END \$\$"
 	sleep 0.2
 	b=$(cpu)
 	echo $((b - a))
@@ -127,9 +154,9 @@ floor_ticks()
 batch()
 {
 	local name=$1 sql=$2 before=$3 groups=$4 times=$5 r t a b
-	for t in bare rollup nomerge floor; do : >"$work/tmp/$t.out"; done
+	for t in bare floor append rollup findable; do : >"$work/tmp/$t.out"; done
 	for ((r = 0; r < rounds; r++)); do
-		for t in bare nomerge rollup; do
+		for t in bare floor append rollup; do
 			[ -z "$before" ] || run -c "${before//TBL/$t}"
 			run -c CHECKPOINT
 			a=$(cpu)
@@ -138,12 +165,13 @@ batch()
 			b=$(cpu)
 			echo $((b - a)) >>"$work/tmp/$t.out"
 		done
-		floor_ticks "$groups" "$times" >>"$work/tmp/floor.out"
+		findable_ticks "$groups" "$times" >>"$work/tmp/findable.out"
 	done
-	printf '%s %s %s %s' "$(median <"$work/tmp/bare.out")" "$(median <"$work/tmp/nomerge.out")" \
-		"$(median <"$work/tmp/rollup.out")" "$(median <"$work/tmp/floor.out")" | awk -v name="$name" '{
-		printf "%-34s %6d ms | append %5.2f | rollup %5.2f | floor %5.2f\n", name, $1 * 10,
-			$2 ? $1 / $2 : 0, $3 ? $1 / $3 : 0, $1 ? $1 / ($1 + $4) : 0 }'
+	for t in bare floor append rollup findable; do
+		median <"$work/tmp/$t.out"
+	done | awk -v name="$name" '{ v[NR] = $1 ? $1 : 1 } END {
+		printf "%-34s %6d ms | floor %4.2f | append %4.2f | rollup %4.2f (of floor %4.2f) | findable %4.2f\n",
+			name, v[1] * 10, v[1] / v[2], v[1] / v[3], v[1] / v[4], v[2] / v[4], v[1] / (v[1] + v[5]) }'
 }
 
 loop()
@@ -158,8 +186,8 @@ batches()
 	m=${BENCH_COPY:-$([ -n "$quick" ] && echo 20000 || echo 1000000)}
 	local ten='(10000 * power(random(), 3))::int' all='(random() * 1000000)::int'
 	fresh
-	run -c 'CREATE TABLE floor (g1 int, g2 date, n bigint, c1 bigint, c2 bigint)' \
-		-c 'CREATE INDEX ON floor (g1, g2) WITH (deduplicate_items = off)'
+	run -c 'CREATE TABLE findable (g1 int, g2 date, n bigint, c1 bigint, c2 bigint)' \
+		-c 'CREATE INDEX ON findable (g1, g2) WITH (deduplicate_items = off)'
 	batch 'INSERT 100 rows, zipf-like users' "$(loop $((k * 10)) "INSERT INTO TBL (user_id, event_type)
 		SELECT $ten, 'POST_SHOWN' FROM generate_series(1, 100)")" '' 85 $((k * 10))
 	batch 'INSERT 1000 rows, zipf-like users' "$(loop "$k" "INSERT INTO TBL (user_id, event_type)
@@ -240,7 +268,7 @@ steady_state()
 	printf '%s\n' '\set u random_zipfian(1, 10000, 1.2)' \
 		"INSERT INTO rollup (user_id, event_type) VALUES (:u, 'POST_SHOWN');" >"$work/tmp/steady.sql"
 	pgbench -n -M prepared -c 8 -j 1 -T "$steady" -P $((steady / 10 > 0 ? steady / 10 : 1)) \
-		-f "$work/tmp/steady.sql" postgres 2>&1 | grep '^progress' &
+		-f "$work/tmp/steady.sql" postgres 2>&1 | grep --line-buffered '^progress' &
 	bench=$!
 	while kill -0 $bench 2>/dev/null; do
 		sleep $((steady / 10 > 0 ? steady / 10 : 1))
@@ -254,11 +282,13 @@ steady_state()
 scripts/deps build bench
 workdir
 stage
+cc -O2 -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" -o "$work/floor.so" "$root/bench/rollup/floor.c"
 cluster_start "shared_buffers = '$([ -n "$quick" ] && echo 128MB || echo 1GB)'" 'max_wal_size = 8GB' \
 	'synchronous_commit = off' 'max_connections = 50' 'autovacuum_naptime = 10s' \
 	"shared_preload_libraries = '\$libdir/filteropt'" 'filteropt.rollup_merge_interval = 10s'
 cd "$root"
-run -c 'CREATE EXTENSION filteropt' -c "ALTER DATABASE postgres SET timezone = 'UTC'"
+run -c 'CREATE EXTENSION filteropt' -c "ALTER DATABASE postgres SET timezone = 'UTC'" \
+	-c "CREATE FUNCTION floor_nothing() RETURNS trigger LANGUAGE c AS '$work/floor.so'"
 printf 'PostgreSQL %s, %s cores\n' "$(run -c 'SHOW server_version')" "$(nproc)"
 if wants single; then
 	say "single-row transactions, pgbench -M $protocol; shares of throughput, multiples of CPU"

@@ -89,3 +89,21 @@ fo_has_block(Relation relation, BlockNumber block)
 		return true;
 	return block < RelationGetNumberOfBlocks(relation);
 }
+
+/*
+ * Pin a block of a relation that the caller has locked; InvalidBuffer if it is not there.
+ * "recent" may be the buffer that has last held it, which saves the look-up.
+ */
+Buffer
+fo_read_block(Relation relation, BlockNumber block, Buffer recent)
+{
+#if PG_VERSION_NUM >= 160000
+	RelFileLocator file = relation->rd_locator;
+#else
+	RelFileNode file = relation->rd_node;
+#endif
+
+	if (BufferIsValid(recent) && ReadRecentBuffer(file, MAIN_FORKNUM, block, recent))
+		return recent;
+	return fo_has_block(relation, block) ? ReadBuffer(relation, block) : InvalidBuffer;
+}

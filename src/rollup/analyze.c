@@ -187,8 +187,6 @@ check_aggregate(Aggref *ref)
 	if (!supported_aggregate(ref))
 		refuse(psprintf("the aggregate %s", format_procedure(ref->aggfnoid)),
 			   "Supported are count, sum, avg, min, max, bool_and, bool_or and every.");
-	if (ref->agglevelsup != 0)
-		refuse("aggregates of an outer query", "Write the query over one table.");
 }
 
 /* Is the function's result fixed by its arguments, as far as we use it? */
@@ -241,10 +239,6 @@ check_walker(Node *node, void *relid)
 	if (IsA(node, SQLValueFunction))
 		refuse("CURRENT_DATE, CURRENT_USER and the like",
 			   "Put the condition into the query that reads the rollup.");
-	if (IsA(node, NextValueExpr))
-		refuse("sequences", "Store the number in a column of the table.");
-	if (IsA(node, Param))
-		refuse("parameters", "Write the values into the query.");
 	if (!IsA(node, Aggref))
 		(void) check_functions_in_node(node, is_mutable, NULL);
 	if (IsA(node, Query))

@@ -48,35 +48,25 @@ holds(ExprState *state, ExprContext *econtext)
 }
 
 /*
- * Evaluate the rollup's expressions on a row, in the per-tuple memory.  The
- * results are allocated there too.
+ * Evaluate the rollup's expressions on a row, all in one go.  What they allocate is in
+ * the per-tuple memory, the arrays of results are the projection's: "which" tells
+ * apart the old row and the new one.
  */
 static void
-look_at(FoRollup *rollup, TupleTableSlot *slot, Seen *seen)
+look_at(FoRollup *rollup, int which, TupleTableSlot *row, Seen *seen)
 {
-	FoLayout   *layout = rollup->layout;
-	ExprContext *econtext = rollup->econtext;
-	int			n = layout->ngroups + layout->ninputs + 1;
+	int			ngroups = rollup->layout->ngroups;
+	TupleTableSlot *values;
 
-	econtext->ecxt_scantuple = slot;
-	seen->counts = holds(rollup->where, econtext);
+	rollup->econtext->ecxt_scantuple = row;
+	seen->counts = holds(rollup->where, rollup->econtext);
 	if (!seen->counts)
 		return;
-	seen->groups = palloc(n * sizeof(Datum));
-	seen->gnulls = palloc(n * sizeof(bool));
-	seen->inputs = seen->groups + layout->ngroups;
-	seen->inulls = seen->gnulls + layout->ngroups;
-	for (int i = 0; i < layout->ngroups; i++)
-		seen->groups[i] = ExecEvalExpr(rollup->groups[i], econtext,
-									   &seen->gnulls[i]);
-	for (int i = 0; i < layout->ninputs; i++)
-	{
-		seen->inputs[i] = (Datum) 0;
-		seen->inulls[i] = !holds(rollup->filters[i], econtext);
-		if (!seen->inulls[i] && rollup->args[i])
-			seen->inputs[i] = ExecEvalExpr(rollup->args[i], econtext,
-										   &seen->inulls[i]);
-	}
+	values = ExecProject(rollup->look[which]);
+	seen->groups = values->tts_values;
+	seen->gnulls = values->tts_isnull;
+	seen->inputs = values->tts_values + ngroups;
+	seen->inulls = values->tts_isnull + ngroups;
 }
 
 /* Are the values the same, bit by bit? */
@@ -140,9 +130,9 @@ capture(FoRollup *rollup, TupleTableSlot *before, TupleTableSlot *after,
 
 	old = MemoryContextSwitchTo(rollup->econtext->ecxt_per_tuple_memory);
 	if (before)
-		look_at(rollup, before, &was);
+		look_at(rollup, 0, before, &was);
 	if (after)
-		look_at(rollup, after, &is);
+		look_at(rollup, 1, after, &is);
 	if (!same(rollup, &was, &is))
 	{
 		FoDeltaSet *set = fo_rollup_set(rollup, cid);

@@ -19,6 +19,17 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+/* A sum of int2 or int4 does not fit; counts and numerics always do. */
+void
+fo_rollup_out_of_range(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("bigint out of range in a rollup"),
+			 errhint("Cast the argument of sum or avg to bigint in the query of the rollup: "
+					 "it is summed as numeric then.")));
+}
+
 /* Add to a 64-bit column. sum(int4) of PostgreSQL would wrap; this does not. */
 static void
 add_int(Datum *acc, int64 value)
@@ -26,9 +37,7 @@ add_int(Datum *acc, int64 value)
 	int64		result;
 
 	if (pg_add_s64_overflow(DatumGetInt64(*acc), value, &result))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("bigint out of range in a rollup")));
+		fo_rollup_out_of_range();
 	*acc = Int64GetDatum(result);
 }
 

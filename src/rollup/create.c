@@ -272,7 +272,8 @@ create_index(const char *table, Query *query, FoLayout *layout, char *columns)
 	if (!SplitIdentifierString(pstrdup(columns), ',', &names) || names == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("index \"%s\" is not a list of column names", columns)));
+				 errmsg("index \"%s\" is not a list of column names", columns),
+				 errhint("Separate the names by commas, such as 'date, user_id'.")));
 	initStringInfo(&buf);
 	foreach(lc, names)
 		appendStringInfo(&buf, "%s%s", buf.len ? ", " : "",
@@ -465,7 +466,8 @@ fo_rollup_create(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name and query of a rollup must not be null")));
+				 errmsg("name and query of a rollup must not be null"),
+				 errhint("Pass the query as text, such as 'SELECT a, count(*) FROM t GROUP BY a'.")));
 	PreventCommandIfReadOnly("rollup_create()");
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,

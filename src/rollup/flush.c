@@ -162,7 +162,7 @@ write_batches(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 		{
 			fo_rollup_index_row(target, slots[i], false);
 			fo_rollup_remember(rollup, deltas[start + i], &slots[i]->tts_tid,
-							   &slots[i]->tts_tid);
+							   &slots[i]->tts_tid, InvalidBuffer);
 		}
 	}
 	for (int i = 0; i < nslots; i++)
@@ -185,7 +185,7 @@ append(FoRollup *rollup, FoTarget *target, FoDelta **deltas, int ndeltas,
 		table_tuple_insert(target->rel, slot, cid, 0, NULL);
 		fo_rollup_index_row(target, slot, false);
 		fo_rollup_remember(rollup, deltas[0], &slot->tts_tid,
-						   &slot->tts_tid);
+						   &slot->tts_tid, InvalidBuffer);
 		ExecDropSingleTupleTableSlot(slot);
 	}
 }

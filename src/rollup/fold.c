@@ -261,11 +261,11 @@ fo_rollup_form_row(FoFold *fold, const FoDelta *delta)
 
 /*
  * Put a row in the place of another of the delta's group, whose HOT chain starts at
- * root, unless somebody is faster.
+ * root, unless somebody is faster.  The buffer is that of the page, if known.
  */
 bool
 fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row, ItemPointer root,
-					 const FoDelta *delta)
+					 Buffer buffer, const FoDelta *delta)
 {
 	Relation	rel = fold->target->rel;
 	bool		index_it;
@@ -275,8 +275,10 @@ fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row, ItemPointer r
 		return false;
 	if (index_it)
 		index_row(fold, row, summaries);
-	fo_rollup_remember(fold->rollup, delta,
-					   index_it && !summaries ? &row->t_self : root, &row->t_self);
+	if (index_it && !summaries)
+		fo_rollup_remember(fold->rollup, delta, &row->t_self, &row->t_self, InvalidBuffer);
+	else
+		fo_rollup_remember(fold->rollup, delta, root, &row->t_self, buffer);
 	return true;
 }
 
@@ -340,7 +342,7 @@ fold_delta(FoFold *fold, FoDelta *delta)
 	if (fold->complete && DatumGetInt64(sum->values[rollup->layout->ngroups]) == 0)
 		return delete_row(fold, row) ? NULL : rest;
 	return fo_rollup_update_row(fold, &row->t_self, fo_rollup_form_row(fold, sum),
-								&fold->roots[last], sum) ? NULL : rest;
+								&fold->roots[last], InvalidBuffer, sum) ? NULL : rest;
 }
 
 /* The index on the group columns; NULL if there is none. */

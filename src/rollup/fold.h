@@ -52,7 +52,7 @@ extern bool fo_rollup_is_free(HeapTuple row);
 extern bool fo_rollup_same_group(FoFold *fold, const FoDelta *delta, HeapTuple row);
 extern FoDelta *fo_rollup_sum(FoFold *fold, const FoDelta *delta, HeapTuple row);
 extern bool fo_rollup_update_row(FoFold *fold, ItemPointer old, HeapTuple row,
-								 ItemPointer root, const FoDelta *delta);
+								 ItemPointer root, Buffer buffer, const FoDelta *delta);
 extern HeapTuple fo_rollup_form_row(FoFold *fold, const FoDelta *delta);
 extern bool fo_rollup_crowded(Buffer buffer);
 extern void fo_rollup_forget(FoFold *fold);

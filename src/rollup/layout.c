@@ -304,7 +304,8 @@ fo_rollup_layout(const Query *query)
 	if (list_length(refs) * 4 > FO_MAX_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many aggregates in the rollup query")));
+				 errmsg("too many aggregates in the rollup query"),
+				 errhint("Create several rollups of the table.")));
 	layout->inputs = palloc0(sizeof(FoInput) * (list_length(refs) * 2 + 1));
 	layout->columns = palloc0(sizeof(FoColumn) * (list_length(refs) * 4 + 1));
 	layout->aggs = palloc0(sizeof(FoAgg) * (list_length(refs) + 1));

@@ -63,10 +63,10 @@ fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot)
 	return true;
 }
 
-/* Remember where the delta's group has its row. */
+/* Remember where the delta's group has its row; the buffer may be unknown. */
 void
 fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
-				   ItemPointer tip)
+				   ItemPointer tip, Buffer buffer)
 {
 	FoPlace    *place = find_place(rollup, delta->hash);
 
@@ -81,4 +81,5 @@ fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
 		place->uses = 0;
 	place->spot.root = *root;
 	place->spot.tip = ItemPointerGetOffsetNumber(tip);
+	place->spot.buffer = buffer;
 }

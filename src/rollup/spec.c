@@ -19,6 +19,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
@@ -113,34 +114,67 @@ fo_rollup_query(Oid queryview)
 	return query;
 }
 
-/* Compile an expression of the layout; NULL stays NULL. */
-static ExprState *
-compile(Node *node)
+/* Prepare an expression of the layout for execution. */
+static Expr *
+plan(Node *node)
 {
-	if (node == NULL)
-		return NULL;
-	node = fo_rollup_fast_zones(copyObject(node), NULL);
-	return ExecInitExpr(expression_planner((Expr *) node), NULL);
+	return expression_planner((Expr *) fo_rollup_fast_zones(copyObject(node), NULL));
 }
 
-/* Compile the WHERE clause, which the parser leaves as one expression. */
+/* An input as one expression, null where FILTER says no: its argument is not evaluated then. */
+static Node *
+filtered(const FoInput *input)
+{
+	Node	   *arg = input->arg ? (Node *) input->arg : makeBoolConst(true, false);
+	CaseWhen   *when;
+	CaseExpr   *expr;
+
+	if (input->filter == NULL)
+		return arg;
+	when = makeNode(CaseWhen);
+	when->expr = input->filter;
+	when->result = (Expr *) arg;
+	when->location = -1;
+	expr = makeNode(CaseExpr);
+	expr->casetype = exprType(arg);
+	expr->casecollid = exprCollation(arg);
+	expr->args = list_make1(when);
+	expr->defresult = (Expr *) makeNullConst(expr->casetype, -1, expr->casecollid);
+	expr->location = -1;
+	return (Node *) expr;
+}
+
+/* Compile the groups and inputs, to be evaluated in one go. */
+static ProjectionInfo *
+compile_look(FoRollup *rollup)
+{
+	FoLayout   *layout = rollup->layout;
+	int			n = layout->ngroups + layout->ninputs;
+	TupleDesc	desc = CreateTemplateTupleDesc(n);
+	List	   *targets = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		Expr	   *expr = plan(i < layout->ngroups ? layout->groups[i] :
+								filtered(&layout->inputs[i - layout->ngroups]));
+
+		TupleDescInitEntry(desc, i + 1, NULL, exprType((Node *) expr), -1, 0);
+		targets = lappend(targets, makeTargetEntry(expr, i + 1, NULL, false));
+	}
+	return ExecBuildProjectionInfo(targets, rollup->econtext,
+								   MakeSingleTupleTableSlot(desc, &TTSOpsVirtual),
+								   NULL, NULL);
+}
+
+/* Compile what the trigger evaluates; WHERE the parser leaves as one expression. */
 static void
 compile_expressions(FoRollup *rollup)
 {
-	FoLayout   *layout = rollup->layout;
-
 	rollup->econtext = CreateStandaloneExprContext();
-	rollup->where = compile(layout->where);
-	rollup->groups = palloc0(sizeof(ExprState *) * (layout->ngroups + 1));
-	for (int i = 0; i < layout->ngroups; i++)
-		rollup->groups[i] = compile(layout->groups[i]);
-	rollup->args = palloc0(sizeof(ExprState *) * (layout->ninputs + 1));
-	rollup->filters = palloc0(sizeof(ExprState *) * (layout->ninputs + 1));
-	for (int i = 0; i < layout->ninputs; i++)
-	{
-		rollup->args[i] = compile((Node *) layout->inputs[i].arg);
-		rollup->filters[i] = compile((Node *) layout->inputs[i].filter);
-	}
+	if (rollup->layout->where)
+		rollup->where = ExecInitExpr(plan(rollup->layout->where), NULL);
+	for (int i = 0; i < 2; i++)
+		rollup->look[i] = compile_look(rollup);
 }
 
 /* Look up types and comparison functions of the data table's columns. */
@@ -330,11 +364,14 @@ fo_rollup_free_base(FoBase *base)
 FoBase *
 fo_rollup_base(Relation rel)
 {
+	static FoBase *last = NULL; /* entries are never removed */
 	Oid			relid = RelationGetRelid(rel);
 	bool		found;
 	FoBase	   *base;
 
-	base = hash_search(bases, &relid, HASH_ENTER, &found);
+	if (last && last->relid == relid && last->valid)
+		return last;
+	base = last = hash_search(bases, &relid, HASH_ENTER, &found);
 	if (found && base->valid)
 		return base;
 	if (!found)

@@ -43,9 +43,7 @@ typedef struct FoRollup
 	FmgrInfo   *better;			/* per partial column, for BEST and GONE */
 	ExprContext *econtext;
 	ExprState  *where;
-	ExprState **groups;
-	ExprState **args;			/* per input */
-	ExprState **filters;		/* per input */
+	ProjectionInfo *look[2];	/* groups and inputs of the old and the new row */
 	struct FoRollupCounters *counters;	/* NULL: not counted (stat.c) */
 	struct FoPlace *places;		/* where rows of groups are (place.c) */
 } FoRollup;

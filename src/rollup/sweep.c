@@ -42,6 +42,7 @@ typedef struct Placed
 	uint64		place;			/* block, root and tip */
 	FoDelta    *delta;
 	HeapTuple	row;			/* NULL: not there, or not free */
+	Buffer		buffer;			/* that may hold the page */
 } Placed;
 
 #define ST_SORT sort_placed
@@ -77,6 +78,7 @@ place_deltas(FoFold *fold, FoDelta **deltas, int ndeltas, Placed *placed)
 		{
 			placed[n].place = PLACE_OF(&spot);
 			placed[n].delta = deltas[i];
+			placed[n].buffer = spot.buffer;
 			placed[n++].row = NULL;
 		}
 		else
@@ -173,15 +175,13 @@ add_in_place(FoRollup *rollup, HeapTuple row, const FoDelta *delta)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		if (pg_add_s64_overflow(numbers[i], DatumGetInt64(values[i]), &numbers[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("bigint out of range in a rollup")));
+			fo_rollup_out_of_range();
 	}
 }
 
 /* Update a copied row to its sum with the delta unless somebody is faster. */
 static bool
-fold_row(FoFold *fold, const Placed *placed)
+fold_row(FoFold *fold, Buffer buffer, const Placed *placed)
 {
 	FoRollup   *rollup = fold->rollup;
 	HeapTupleData old = *placed->row;
@@ -193,26 +193,24 @@ fold_row(FoFold *fold, const Placed *placed)
 		add_in_place(rollup, sum, placed->delta);
 	else
 		sum = fo_rollup_form_row(fold, fo_rollup_sum(fold, placed->delta, &old));
-	return fo_rollup_update_row(fold, &old.t_self, sum, &root, placed->delta);
+	return fo_rollup_update_row(fold, &old.t_self, sum, &root, buffer, placed->delta);
 }
 
 /* Fold the deltas of one page; those that stay go to "left". */
 static int
 sweep_page(FoFold *fold, Placed *placed, int n, FoDelta **left)
 {
-	Relation	rel = fold->target->rel;
-	BlockNumber block = BLOCK_OF(placed[0].place);
 	MemoryContext old = MemoryContextSwitchTo(fold->cxt);
+	Buffer		buffer = fo_read_block(fold->target->rel, BLOCK_OF(placed[0].place),
+									   placed[0].buffer);
 	int			nleft = 0;
 
-	if (fo_has_block(rel, block))
+	if (BufferIsValid(buffer))
 	{
-		Buffer		buffer = ReadBuffer(rel, block);
-
 		copy_rows(fold, buffer, placed, n);
 		for (int i = 0; i < n; i++)
 		{
-			if (placed[i].row && fold_row(fold, &placed[i]))
+			if (placed[i].row && fold_row(fold, buffer, &placed[i]))
 				placed[i].delta = NULL;
 		}
 		ReleaseBuffer(buffer);

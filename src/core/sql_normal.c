@@ -460,7 +460,8 @@ fo_sql_body(const char *text, size_t *len)
 	rest = end - at;
 	t = next_token(&n, t);
 	if (is_word(&n, &first, "explain") && !is_word(&n, &t, "explain"))
-		at += fo_sql_body(text + at, &rest);	/* once: EXPLAIN is not explained */
+		at += fo_sql_body(text + at, &rest);	/* once: EXPLAIN is not
+												 * explained */
 	*len = rest;
 	return at;
 }

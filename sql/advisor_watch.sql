@@ -69,11 +69,11 @@ COMMENT ON COLUMN filteropt.slow_query.temp_read IS 'blocks of temporary files, 
 GRANT SELECT ON filteropt.slow_query TO PUBLIC;
 
 CREATE FUNCTION filteropt.slow_query_plan
-	(queryid bigint, role regrole DEFAULT quote_ident(current_user)::regrole)
+	(queryid bigint, role regrole DEFAULT quote_ident(current_user)::regrole, capture boolean DEFAULT false)
 	RETURNS text LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'fo_slow_query_plan';
-COMMENT ON FUNCTION filteropt.slow_query_plan(bigint, regrole) IS
-	'the generic plan that a query would get now, as EXPLAIN shows it, planned as the role that ran it; names are looked up in the caller''s search_path. Errors: 42501 not a member of that role; 42704 not known; 54000 text cut off';
+COMMENT ON FUNCTION filteropt.slow_query_plan(bigint, regrole, boolean) IS
+	'the generic plan that a query would get now, as EXPLAIN shows it, planned as the role that ran it; names are looked up in the caller''s search_path. With capture the plan of an execution that was slow, null if none came since it was asked for, and the next one''s is asked for. Errors: 42501 not a member of that role, or with capture of pg_read_all_stats; 42704 not known; 54000 text cut off';
 
 CREATE FUNCTION filteropt.slow_query_reset() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'fo_slow_query_reset';

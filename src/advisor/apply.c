@@ -22,6 +22,7 @@
 #include "advisor/apply.h"
 #include "base/compat.h"
 #include "base/compat_worker.h"
+#include "catalog/namespace.h"
 #include "commands/progress.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -36,6 +37,8 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(fo_index_apply);
@@ -271,19 +274,69 @@ wait_for_worker(dsm_segment *segment, BackgroundWorkerHandle *handle)
 				 errhint("The server's log tells why; index_health() shows what is left.")));
 }
 
-/* Have the statement executed; returns its row in index_applied. */
+/* Have a statement executed by a worker; returns its row in index_applied. */
 static int64
-apply(const FoIndexStatement *statement, int lock_timeout)
+execute(const FoIndexStatement *statement, int lock_timeout)
 {
 	dsm_segment *segment;
+	BackgroundWorkerHandle *handle;
 	int64		id;
 
 	let_go();
 	segment = make_job(statement, lock_timeout);
-	wait_for_worker(segment, start_worker(segment));
+	handle = start_worker(segment);
+	wait_for_worker(segment, handle);
 	id = ((FoIndexJob *) dsm_segment_address(segment))->id;
 	dsm_detach(segment);
+	(void) WaitForBackgroundWorkerShutdown(handle);
+	AcceptInvalidationMessages();	/* of what it has made */
 	return id;
+}
+
+/* Give each partition its part of an index that has been begun. */
+static void
+apply_to_parts(const FoIndexStatement *whole, int lock_timeout)
+{
+	Oid			index = get_relname_relid(whole->index, get_namespace_oid(whole->schema, false));
+	List	   *steps;
+
+	while (OidIsValid(index) && (steps = fo_index_steps(whole, index, 1)) != NIL)
+		(void) execute(linitial(steps), lock_timeout);
+	if (!OidIsValid(index) || !get_index_isvalid(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid although each partition has its part",
+						whole->index),
+				 errhint("Somebody has changed it; filteropt.index_health() shows its state.")));
+}
+
+/* Have the statement executed, in all its steps; returns its row in index_applied. */
+static int64
+apply(const FoIndexStatement *statement, int lock_timeout)
+{
+	int64		id = OidIsValid(statement->begun) ? statement->begun_id :
+		execute(statement, lock_timeout);
+
+	if (statement->action == FO_INDEX_CREATE_ONLY)
+		apply_to_parts(statement, lock_timeout);
+	return id;
+}
+
+/* All the statements that are left to be executed. */
+static char *
+list_statements(const FoIndexStatement *statement)
+{
+	StringInfoData result;
+	ListCell   *lc;
+
+	initStringInfo(&result);
+	if (!OidIsValid(statement->begun))
+		appendStringInfoString(&result, statement->ddl);
+	if (statement->action == FO_INDEX_CREATE_ONLY)
+		foreach(lc, fo_index_steps(statement, statement->begun, INT_MAX))
+			appendStringInfo(&result, "%s%s", result.len > 0 ? ";\n" : "",
+							 ((FoIndexStatement *) lfirst(lc))->ddl);
+	return result.data;
 }
 
 /*
@@ -312,7 +365,7 @@ fo_index_apply(PG_FUNCTION_ARGS)
 	nulls[0] = statement->ddl == NULL;
 	nulls[1] = statement->undo == NULL;
 	if (!nulls[0])
-		values[0] = CStringGetTextDatum(statement->ddl);
+		values[0] = CStringGetTextDatum(list_statements(statement));
 	if (!nulls[1])
 		values[1] = CStringGetTextDatum(statement->undo);
 	if (!dry_run && statement->ddl != NULL)

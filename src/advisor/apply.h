@@ -7,17 +7,23 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "storage/shm_mq.h"
 
 /* The statements that index_apply runs. */
 typedef enum FoIndexAction
 {
 	FO_INDEX_CREATE,
+	FO_INDEX_CREATE_ONLY,		/* of a partitioned table, not its partitions */
+	FO_INDEX_ATTACH,			/* of a partition, to that of its parent */
 	FO_INDEX_DROP,
 	FO_INDEX_REINDEX
 } FoIndexAction;
 
-/* A statement, checked and written anew with every name qualified. */
+/*
+ * A statement, checked and written anew with every name qualified.  What follows
+ * from it comes after it: statements are separated by ";" and a line end.
+ */
 typedef struct FoIndexStatement
 {
 	FoIndexAction action;
@@ -26,6 +32,16 @@ typedef struct FoIndexStatement
 	char	   *schema;
 	char	   *index;			/* name of the index; NULL for REINDEX TABLE */
 	Oid			relation;
+
+	/* of CREATE INDEX: what makes the same index of another table */
+	bool		unique;
+	bool		has_expressions;
+	char	   *columns;		/* what its name says of them */
+	char	   *tail;			/* follows the name of the table */
+
+	/* of an index of a partitioned table that an earlier call began */
+	Oid			begun;
+	int64		begun_id;		/* in index_applied */
 } FoIndexStatement;
 
 /* Settings of the caller that the worker takes over. */
@@ -67,6 +83,14 @@ typedef struct FoIndexJob
 #define FO_JOB_TEXT(job, which)	((char *) (job) + (job)->text[which])
 #define FO_JOB_QUEUE(job)		((shm_mq *) ((char *) (job) + (job)->queue))
 
+/* apply_parse.c */
 extern FoIndexStatement *fo_index_parse(const char *ddl);
+extern char *fo_index_qualified_name(Oid relation);
+extern void fo_index_write_create(FoIndexStatement *statement);
+
+/* apply_part.c */
+extern void fo_index_find_begun(FoIndexStatement *statement, const char *name);
+extern List *fo_index_steps(const FoIndexStatement *whole, Oid index, int most);
+extern void fo_index_check_parts(Oid relation);
 
 #endif							/* FO_ADVISOR_APPLY_H */

@@ -31,8 +31,8 @@
 #include "utils/ruleutils.h"
 
 /* The relation's name with its schema's, quoted. */
-static char *
-qualified_name(Oid relation)
+char *
+fo_index_qualified_name(Oid relation)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
 									  get_rel_name(relation));
@@ -54,19 +54,22 @@ qualify_names(void)
 
 /* Refuse tables that the worker cannot or may not work on; locks the table. */
 static void
-check_table(Oid relation)
+check_table(Oid relation, bool may_be_partitioned)
 {
 	char		kind;
 
 	LockRelationOid(relation, AccessShareLock);
 	kind = get_rel_relkind(relation);
-	if (kind == RELKIND_PARTITIONED_TABLE)
+	if (kind == RELKIND_PARTITIONED_TABLE && !may_be_partitioned)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" is partitioned, and has no index that is made concurrently",
+				 errmsg("\"%s\" is partitioned: only CREATE INDEX on all of it can be applied",
 						get_rel_name(relation)),
-				 errhint("Apply it to each partition, then CREATE INDEX on the table.")));
-	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
+				 errhint("DROP INDEX locks it and all partitions: execute it yourself, with a "
+						 "lock_timeout. REINDEX can be applied to each partition.")));
+	if (kind == RELKIND_PARTITIONED_TABLE)
+		fo_index_check_parts(relation);
+	else if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or materialized view", get_rel_name(relation))));
@@ -139,18 +142,16 @@ put_elements(StringInfo buf, List *elements, Oid method, List *context)
 	appendStringInfoChar(buf, ')');
 }
 
-/* CREATE INDEX of an analysed statement; names not of pg_catalog are qualified. */
+/* What follows the table in an analysed CREATE INDEX; names not of pg_catalog are qualified. */
 static char *
-write_create(IndexStmt *stmt, Oid relation, const char *index)
+write_tail(IndexStmt *stmt, Oid relation)
 {
 	StringInfoData buf;
 	Oid			method = get_index_am_oid(stmt->accessMethod, false);
 	List	   *context = deparse_context_for(get_rel_name(relation), relation);
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE %sINDEX CONCURRENTLY %s ON %s USING %s ",
-					 stmt->unique ? "UNIQUE " : "", quote_identifier(index),
-					 qualified_name(relation), quote_identifier(stmt->accessMethod));
+	appendStringInfo(&buf, "USING %s ", quote_identifier(stmt->accessMethod));
 	put_elements(&buf, stmt->indexParams, method, context);
 	if (stmt->indexIncludingParams)
 	{
@@ -172,6 +173,21 @@ write_create(IndexStmt *stmt, Oid relation, const char *index)
 	return buf.data;
 }
 
+/*
+ * Write the CREATE INDEX of a statement for its table and index; of a partitioned table
+ * for the table alone.
+ */
+void
+fo_index_write_create(FoIndexStatement *statement)
+{
+	bool		only = statement->action == FO_INDEX_CREATE_ONLY;
+
+	statement->ddl = psprintf("CREATE %sINDEX %s%s ON %s%s %s",
+							  statement->unique ? "UNIQUE " : "", only ? "" : "CONCURRENTLY ",
+							  quote_identifier(statement->index), only ? "ONLY " : "",
+							  fo_index_qualified_name(statement->relation), statement->tail);
+}
+
 /* What a column or expression adds to the name of an index. */
 static const char *
 column_name(const IndexElem *element)
@@ -181,9 +197,9 @@ column_name(const IndexElem *element)
 	return name ? name : "expr";
 }
 
-/* A name for an index without one, as CREATE INDEX would choose it. */
+/* What an index's name says of its columns, as CREATE INDEX would choose it. */
 static char *
-choose_name(IndexStmt *stmt, Oid relation)
+name_columns(const IndexStmt *stmt)
 {
 	StringInfoData columns;
 	ListCell   *lc;
@@ -199,8 +215,43 @@ choose_name(IndexStmt *stmt, Oid relation)
 		if (columns.len >= NAMEDATALEN)
 			break;
 	}
-	return ChooseRelationName(get_rel_name(relation), columns.data, "idx",
-							  get_rel_namespace(relation), false);
+	return columns.data;
+}
+
+/* Is a key of the index an expression? */
+static bool
+has_expressions(const IndexStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->indexParams)
+		if (lfirst_node(IndexElem, lc)->expr != NULL)
+		return true;
+	return false;
+}
+
+/* Analyse CREATE INDEX and write it anew. */
+static void
+write_create(FoIndexStatement *result, IndexStmt *stmt, const char *text)
+{
+	int			level;
+
+	stmt = transformIndexStmt(result->relation, stmt, text);
+	result->unique = stmt->unique;
+	result->has_expressions = has_expressions(stmt);
+	level = qualify_names();
+	result->tail = write_tail(stmt, result->relation);
+	AtEOXact_GUC(true, level);
+	fo_index_write_create(result);
+	if (result->action == FO_INDEX_CREATE_ONLY)
+		fo_index_find_begun(result, stmt->idxname);
+	else if (result->has_expressions)	/* they have statistics after that
+										 * only */
+		result->ddl = psprintf("%s;\nANALYZE %s", result->ddl,
+							   fo_index_qualified_name(result->relation));
+	result->undo = psprintf("DROP INDEX %s%s",
+							result->action == FO_INDEX_CREATE_ONLY ? "" : "CONCURRENTLY ",
+							quote_qualified_identifier(result->schema, result->index));
 }
 
 /* CREATE INDEX */
@@ -209,26 +260,22 @@ read_create(FoIndexStatement *result, IndexStmt *stmt, const char *text)
 {
 	Oid			namespace;
 	Oid			existing;
-	int			level;
 
-	result->action = FO_INDEX_CREATE;
 	result->relation = RangeVarGetRelid(stmt->relation, NoLock, false);
-	check_table(result->relation);
+	check_table(result->relation, stmt->relation->inh);
+	result->action = get_rel_relkind(result->relation) == RELKIND_PARTITIONED_TABLE ?
+		FO_INDEX_CREATE_ONLY : FO_INDEX_CREATE;
 	namespace = get_rel_namespace(result->relation);
 	result->schema = get_namespace_name(namespace);
-	result->index = stmt->idxname ? stmt->idxname : choose_name(stmt, result->relation);
+	result->columns = name_columns(stmt);
+	result->index = stmt->idxname ? stmt->idxname :
+		ChooseRelationName(get_rel_name(result->relation), result->columns, "idx", namespace,
+						   false);
 	existing = get_relname_relid(result->index, namespace);
 	if (OidIsValid(existing) && stmt->if_not_exists && get_index_isvalid(existing))
-	{
 		ereport(NOTICE, (errmsg("index \"%s\" exists", result->index)));
-		return;
-	}
-	stmt = transformIndexStmt(result->relation, stmt, text);
-	level = qualify_names();
-	result->ddl = write_create(stmt, result->relation, result->index);
-	AtEOXact_GUC(true, level);
-	result->undo = psprintf("DROP INDEX CONCURRENTLY %s",
-							quote_qualified_identifier(result->schema, result->index));
+	else
+		write_create(result, stmt, text);
 }
 
 /* Find the index that a statement names, and its table; false if it is missing and may be. */
@@ -249,7 +296,7 @@ find_index(FoIndexStatement *result, const RangeVar *name, bool missing_ok, Oid 
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index", name->relname)));
 	result->relation = IndexGetRelation(*index, false);
-	check_table(result->relation);
+	check_table(result->relation, false);
 	result->schema = get_namespace_name(get_rel_namespace(*index));
 	result->index = get_rel_name(*index);
 	return true;
@@ -281,7 +328,7 @@ read_drop(FoIndexStatement *result, DropStmt *stmt)
 	if (!find_index(result, makeRangeVarFromNameList(linitial(stmt->objects)),
 					stmt->missing_ok, &index))
 		return;
-	result->ddl = psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index));
+	result->ddl = psprintf("DROP INDEX CONCURRENTLY %s", fo_index_qualified_name(index));
 	result->undo = definition(index);
 }
 
@@ -306,14 +353,14 @@ read_reindex(FoIndexStatement *result, ReindexStmt *stmt)
 	{
 		(void) find_index(result, stmt->relation, false, &index);
 		result->ddl = psprintf("REINDEX (CONCURRENTLY%s) INDEX %s", options.data,
-							   qualified_name(index));
+							   fo_index_qualified_name(index));
 		return;
 	}
 	result->relation = RangeVarGetRelid(stmt->relation, NoLock, false);
-	check_table(result->relation);
+	check_table(result->relation, false);
 	result->schema = get_namespace_name(get_rel_namespace(result->relation));
 	result->ddl = psprintf("REINDEX (CONCURRENTLY%s) TABLE %s", options.data,
-						   qualified_name(result->relation));
+						   fo_index_qualified_name(result->relation));
 }
 
 /* Is it REINDEX of one index or one table? */

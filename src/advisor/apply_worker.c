@@ -80,26 +80,41 @@ finish(void)
 }
 
 /*
- * Execute a utility statement that needs transactions of its own.  What it
- * keeps across them it allocates where a portal would have its memory.
+ * Execute a utility statement, in a transaction of its own or, if it is concurrent,
+ * several.  What it keeps across them it allocates where a portal would have its memory.
  */
 static void
-run(const char *ddl)
+run_parsed(Node *statement, const char *ddl)
 {
 	PlannedStmt *plan;
 
-	if (PortalContext == NULL)
-		PortalContext = AllocSetContextCreate(TopMemoryContext, "filteropt index_apply",
-											  ALLOCSET_DEFAULT_SIZES);
-	pgstat_report_activity(STATE_RUNNING, ddl);
 	begin();
 	MemoryContextSwitchTo(PortalContext);
 	plan = makeNode(PlannedStmt);
 	plan->commandType = CMD_UTILITY;
 	plan->canSetTag = true;
-	plan->utilityStmt = linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT))->stmt;
+	plan->utilityStmt = statement;
 	ProcessUtility(plan, ddl, false, PROCESS_UTILITY_TOPLEVEL, NULL, NULL, None_Receiver, NULL);
 	finish();
+}
+
+/* Where what outlives transactions is allocated. */
+static void
+use_portal_context(void)
+{
+	if (PortalContext == NULL)
+		PortalContext = AllocSetContextCreate(TopMemoryContext, "filteropt index_apply",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(PortalContext);
+}
+
+/* Execute one statement. */
+static void
+run(const char *ddl)
+{
+	use_portal_context();
+	pgstat_report_activity(STATE_RUNNING, ddl);
+	run_parsed(linitial_node(RawStmt, raw_parser(ddl, RAW_PARSE_DEFAULT))->stmt, ddl);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
@@ -156,14 +171,17 @@ hold_table(const FoIndexJob *job)
 				 errmsg("the table was dropped meanwhile")));
 }
 
-/* Wait until the transactions end that the statement will have to wait for. */
+/*
+ * Wait until the transactions end that hold a lock which would hold up ours.  Unlike
+ * waiting for the lock itself, it makes nobody wait behind us.
+ */
 static void
-await_others(const FoIndexJob *job)
+await_lockers(Oid relation, LOCKMODE mode)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, job->relation);
-	WaitForLockers(tag, job->action == FO_INDEX_DROP ? AccessExclusiveLock : ShareLock, false);
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+	WaitForLockers(tag, mode, false);
 }
 
 /* The invalid indexes of the job's table, in the current memory context. */
@@ -273,20 +291,24 @@ record_start(FoIndexJob *job)
 		   5, types, values, &job->id);
 }
 
+/* The index that the job is about, or InvalidOid. */
+static Oid
+find_index(const FoIndexJob *job)
+{
+	return get_relname_relid(FO_JOB_TEXT(job, FO_TEXT_INDEX),
+							 get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
+}
+
 /* Record how it ended. */
 static void
 record_end(FoIndexJob *job, const char *error)
 {
 	Oid			types[] = {INT8OID, TEXTOID, OIDOID};
 	Datum		values[3] = {Int64GetDatum(job->id)};
-	const char *name = FO_JOB_TEXT(job, FO_TEXT_INDEX);
-	Oid			index;
 
 	begin();
-	index = get_relname_relid(name,
-							  get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), true));
 	values[1] = CStringGetTextDatum(error ? error : "");
-	values[2] = ObjectIdGetDatum(index);
+	values[2] = ObjectIdGetDatum(find_index(job));
 	record("UPDATE filteropt.index_applied SET finished_at = clock_timestamp(), "
 		   "error = nullif($2, ''), index = nullif($3, 0::oid) WHERE id = $1",
 		   3, types, values, NULL);
@@ -304,11 +326,9 @@ prepare(FoIndexJob *job)
 	begin();
 	claim_turn();
 	hold_table(job);
-	await_others(job);
+	await_lockers(job->relation, job->action == FO_INDEX_DROP ? AccessExclusiveLock : ShareLock);
 	record_start(job);
-	leftover = job->action != FO_INDEX_CREATE ? InvalidOid :
-		get_relname_relid(FO_JOB_TEXT(job, FO_TEXT_INDEX),
-						  get_namespace_oid(FO_JOB_TEXT(job, FO_TEXT_SCHEMA), false));
+	leftover = job->action == FO_INDEX_CREATE ? find_index(job) : InvalidOid;
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	invalid = invalid_indexes(job);
 	MemoryContextSwitchTo(old);
@@ -361,7 +381,7 @@ fail(FoIndexJob *job, ErrorData *error, List *before)
 	set_lock_timeout(job->lock_timeout);
 	PG_TRY();
 	{
-		if (job->action != FO_INDEX_DROP)
+		if (job->action == FO_INDEX_CREATE || job->action == FO_INDEX_REINDEX)
 			clean_up(job, before);
 	}
 	PG_CATCH();
@@ -375,6 +395,41 @@ fail(FoIndexJob *job, ErrorData *error, List *before)
 	ReThrowError(error);
 }
 
+/* Before an index is attached: nobody may be using it. */
+static void
+await_readers(const FoIndexJob *job)
+{
+	begin();
+	await_lockers(find_index(job), AccessExclusiveLock);
+	finish();
+}
+
+/*
+ * Execute the statements of a job.  A concurrent one waits for as long as it takes; what
+ * follows it, as one that is not, only for lock_timeout.
+ */
+static void
+run_job(const FoIndexJob *job)
+{
+	const char *ddl = FO_JOB_TEXT(job, FO_TEXT_DDL);
+	ListCell   *lc;
+
+	use_portal_context();
+	pgstat_report_activity(STATE_RUNNING, ddl);
+	foreach(lc, raw_parser(ddl, RAW_PARSE_DEFAULT))
+	{
+		Node	   *statement = lfirst_node(RawStmt, lc)->stmt;
+		bool		patient = IsA(statement, IndexStmt) ? ((IndexStmt *) statement)->concurrent :
+			job->action == FO_INDEX_DROP || job->action == FO_INDEX_REINDEX;
+
+		set_lock_timeout(patient ? 0 : job->lock_timeout);
+		if (IsA(statement, AlterTableStmt))
+			await_readers(job);
+		run_parsed(statement, ddl);
+	}
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
 /* The work itself. */
 static void
 work(FoIndexJob *job)
@@ -384,8 +439,7 @@ work(FoIndexJob *job)
 
 	PG_TRY();
 	{
-		set_lock_timeout(0);
-		run(FO_JOB_TEXT(job, FO_TEXT_DDL));
+		run_job(job);
 	}
 	PG_CATCH();
 	{

@@ -1,6 +1,6 @@
 /*
  * nplus_view.c
- *		Loops and the state of the watch, as SQL functions.
+ *		Loops as SQL functions.
  */
 #include "postgres.h"
 
@@ -8,11 +8,9 @@
 #include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(fo_n_plus_one_list);
 
@@ -31,8 +29,9 @@ applications(const FoLoopEntry *entry)
 
 /* Make a row of a loop; who may not read texts gets numbers only. */
 static void
-loop_values(FoLoopEntry *entry, Datum *values, bool *nulls)
+loop_values(void *copy, Datum *values, bool *nulls)
 {
+	FoLoopEntry *entry = copy;
 	bool		readable = fo_watch_may_read(entry->id.role);
 
 	memset(nulls, !readable, sizeof(*nulls) * LOOP_COLUMNS);
@@ -63,30 +62,28 @@ loop_values(FoLoopEntry *entry, Datum *values, bool *nulls)
 	values[17] = TimestampTzGetDatum(entry->last_seen);
 }
 
+/* Copy a loop's entry; false if it is none of this database. */
+static bool
+copy_loop(int number, void *copy)
+{
+	const FoLoopEntry *entry = copy;
+
+	LWLockAcquire(&fo_watch_shared->loop_lock, LW_SHARED);
+	memcpy(copy, fo_loop_entry(number), fo_watch_shared->loop_bytes);
+	LWLockRelease(&fo_watch_shared->loop_lock);
+	return entry->id.database == MyDatabaseId;
+}
+
 /* n_plus_one_list(): the loops of this database */
 Datum
 fo_n_plus_one_list(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	FoLoopEntry *copy;
+	FoWatchListing listing = {FO_WATCH_LOOPS, LOOP_COLUMNS, 0, copy_loop, loop_values};
 
 	fo_watch_require();
 	fo_begin_rows(fcinfo);
-	copy = palloc(fo_watch_shared->loop_bytes);
-	for (int i = 0; i < FO_WATCH_LOOPS; i++)
-	{
-		Datum		values[LOOP_COLUMNS] = {0};
-		bool		nulls[LOOP_COLUMNS];
-
-		CHECK_FOR_INTERRUPTS();
-		LWLockAcquire(&fo_watch_shared->loop_lock, LW_SHARED);
-		memcpy(copy, fo_loop_entry(i), fo_watch_shared->loop_bytes);
-		LWLockRelease(&fo_watch_shared->loop_lock);
-		if (copy->id.database != MyDatabaseId)
-			continue;
-		loop_values(copy, values, nulls);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	listing.bytes = fo_watch_shared->loop_bytes;
+	fo_watch_list(fcinfo, &listing);
 	return (Datum) 0;
 }
 
@@ -99,43 +96,4 @@ fo_n_plus_one_reset(PG_FUNCTION_ARGS)
 	fo_watch_require();
 	fo_watch_forget(false, true);
 	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(fo_advisor_status);
-
-/* advisor_status(): is anything watched, and how full is its memory? */
-Datum
-fo_advisor_status(PG_FUNCTION_ARGS)
-{
-	FoWatchShared *shared = fo_watch_shared;
-	TupleDesc	desc;
-	Datum		values[6] = {0};
-	bool		nulls[6] = {false, true, true, true, true, true};
-	int			queries = 0;
-	int			loops = 0;
-	LWLock	   *lock;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	values[0] = CStringGetTextDatum(shared == NULL ? "not preloaded"
-									: fo_advisor_watch ? "on" : "off");
-	if (shared != NULL)
-	{
-		for (int i = 0; i < shared->nsets * FO_WATCH_WAYS; i++)
-		{
-			queries += fo_watch_entry(i, LW_SHARED, &lock)->id != 0;
-			LWLockRelease(lock);
-		}
-		LWLockAcquire(&shared->loop_lock, LW_SHARED);
-		for (int i = 0; i < FO_WATCH_LOOPS; i++)
-			loops += OidIsValid(fo_loop_entry(i)->id.database);
-		values[4] = TimestampTzGetDatum(shared->queries_since);
-		values[5] = TimestampTzGetDatum(shared->loops_since);
-		LWLockRelease(&shared->loop_lock);
-		values[1] = Int32GetDatum(queries);
-		values[2] = Int64GetDatum((int64) pg_atomic_read_u64(&shared->evicted));
-		values[3] = Int32GetDatum(loops);
-		memset(nulls, false, sizeof(nulls));
-	}
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

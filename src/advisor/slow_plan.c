@@ -1,6 +1,7 @@
 /*
  * slow_plan.c
- *		slow_query_plan(): how the server would now run a query that it has run before.
+ *		slow_query_plan(): how the server would now run a query that it has run before, or
+ *		with capture how it did, see slow_capture.c.
  *
  * The text is that of the normal form, so the plan is a generic one.  Planning may call
  * functions that the query's author made, so it is done as the role that ran the query,
@@ -111,32 +112,50 @@ explain(const char *text)
 	return es->str->data;
 }
 
-/* slow_query_plan(queryid bigint, role oid) returns text */
-Datum
-fo_slow_query_plan(PG_FUNCTION_ARGS)
+/* The generic plan of a query, planned as its role. */
+static text *
+generic_plan(uint64 id, Oid role)
 {
-	uint64		id = (uint64) PG_GETARG_INT64(0);
-	Oid			role = PG_GETARG_OID(1);
-	char	   *text;
+	char	   *query;
 	char	   *plan;
 	Oid			caller;
 	int			context;
 	int			nest;
 
-	fo_watch_require();
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)) ||
 		!has_privs_of_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be a member of the role that ran the query")));
 	fo_watch_flush();
-	text = text_of(id, role);
+	query = text_of(id, role);
 
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(role, context | SECURITY_RESTRICTED_OPERATION);
 	nest = NewGUCNestLevel();
-	plan = explain(text);
+	plan = explain(query);
 	AtEOXact_GUC(false, nest);
 	SetUserIdAndSecContext(caller, context);
-	PG_RETURN_TEXT_P(cstring_to_text(plan));
+	return cstring_to_text(plan);
+}
+
+/* slow_query_plan(queryid bigint, role oid, capture boolean) returns text */
+Datum
+fo_slow_query_plan(PG_FUNCTION_ARGS)
+{
+	uint64		id = (uint64) PG_GETARG_INT64(0);
+	Oid			role = PG_GETARG_OID(1);
+	char	   *captured;
+
+	fo_watch_require();
+	if (!PG_GETARG_BOOL(2))
+		PG_RETURN_TEXT_P(generic_plan(id, role));
+	if (!fo_watch_may_read(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be the role that runs the query or a member of pg_read_all_stats")));
+	captured = fo_capture_ask(id, role);
+	if (captured == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(captured));
 }

@@ -7,10 +7,8 @@
 #include "advisor/watch.h"
 #include "base/compat.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(fo_advisor_queries_list);
 
@@ -18,8 +16,9 @@ PG_FUNCTION_INFO_V1(fo_advisor_queries_list);
 
 /* Make a row of a query. */
 static void
-query_values(const FoWatchEntry *entry, Datum *values, bool *nulls)
+query_values(void *copy, Datum *values, bool *nulls)
 {
+	const FoWatchEntry *entry = copy;
 	const FoWatchCost *cost = &entry->cost;
 	bool		readable = fo_watch_may_read(entry->role);
 
@@ -48,37 +47,33 @@ query_values(const FoWatchEntry *entry, Datum *values, bool *nulls)
 	values[17] = TimestampTzGetDatum(entry->last_seen);
 }
 
+/* Copy a query's entry; false if it is none of this database. */
+static bool
+copy_query(int number, void *copy)
+{
+	const FoWatchEntry *entry = copy;
+	LWLock	   *lock;
+
+	memcpy(copy, fo_watch_entry(number, LW_SHARED, &lock), fo_watch_shared->entry_bytes);
+	LWLockRelease(lock);
+	return entry->id != 0 && entry->database == MyDatabaseId && entry->cost.calls > 0;
+}
+
 /* advisor_queries(): the queries of this database; none when not preloaded */
 Datum
 fo_advisor_queries_list(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	bool		required = PG_GETARG_BOOL(0);
-	FoWatchEntry *copy;
+	FoWatchListing listing = {0, QUERY_COLUMNS, 0, copy_query, query_values};
 
-	if (required)
+	if (PG_GETARG_BOOL(0))
 		fo_watch_require();
 	fo_begin_rows(fcinfo);
 	if (fo_watch_shared == NULL)
 		return (Datum) 0;
 	fo_watch_flush();
-	copy = palloc(fo_watch_shared->entry_bytes);
-	for (int i = 0; i < fo_watch_shared->nsets * FO_WATCH_WAYS; i++)
-	{
-		Datum		values[QUERY_COLUMNS];
-		bool		nulls[QUERY_COLUMNS];
-		LWLock	   *lock;
-		FoWatchEntry *entry;
-
-		CHECK_FOR_INTERRUPTS();
-		entry = fo_watch_entry(i, LW_SHARED, &lock);
-		memcpy(copy, entry, fo_watch_shared->entry_bytes);
-		LWLockRelease(lock);
-		if (copy->id == 0 || copy->database != MyDatabaseId || copy->cost.calls == 0)
-			continue;
-		query_values(copy, values, nulls);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	listing.entries = fo_watch_shared->nsets * FO_WATCH_WAYS;
+	listing.bytes = fo_watch_shared->entry_bytes;
+	fo_watch_list(fcinfo, &listing);
 	return (Datum) 0;
 }
 

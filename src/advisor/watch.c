@@ -291,13 +291,17 @@ watch_parse(ParseState *pstate, Query *query, JumbleState *jumble)
 static void
 watch_start(QueryDesc *desc, int eflags)
 {
+	bool		watches = is_watching() && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
+		desc->sourceText != NULL;
 	uint64		id;
 
+	if (watches && pg_atomic_read_u32(&fo_watch_shared->plans_wanted) > 0)
+		fo_capture_prepare(desc, id_of(desc));
 	if (prev_start_hook)
 		prev_start_hook(desc, eflags);
 	else
 		standard_ExecutorStart(desc, eflags);
-	if (!is_watching() || (eflags & EXEC_FLAG_EXPLAIN_ONLY) || desc->sourceText == NULL)
+	if (!watches)
 		return;
 	if (GetCurrentStatementStartTimestamp() >= slice_end)
 		begin_slice(GetCurrentStatementStartTimestamp());
@@ -409,17 +413,23 @@ watch_finish(QueryDesc *desc)
 	add_buffers(&f->cost, &before);
 }
 
-/* Account for an execution that is over. */
+/*
+ * Account for an execution that is over.  To write its plan may run queries that are
+ * watched too, so the frame is used until after that.
+ */
 static void
 end_frame(Frame *f)
 {
 	QueryDesc  *desc = f->desc;
-	FoWatchQuery *query = fo_watch_query(f->id);
+	FoWatchQuery *query;
 
-	f->desc = NULL;
-	open_frames--;
 	f->cost.total = INSTR_TIME_GET_DOUBLE(f->elapsed) * 1e6;
 	f->cost.slow_calls = fo_advisor_slow_ms >= 0 && f->cost.total >= fo_advisor_slow_ms * 1e3;
+	if (f->cost.slow_calls > 0)
+		fo_capture_slow(desc, f->id, f->cost.total);
+	f->desc = NULL;
+	open_frames--;
+	query = fo_watch_query(f->id);
 	fo_watch_account(query, desc, &f->cost);
 	if (f->nkeys > 0 && f->nkeys == query->nkeys)
 		fo_nplus_run(query, desc, f->key, f->cost.total);

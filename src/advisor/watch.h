@@ -4,7 +4,7 @@
  *
  * watch.c has the hooks and accounts for executions; watch_query.c what a backend knows
  * of each query; watch_value.c values as keys; watch_shared.c what all backends have found
- * out; nplus_*.c loops; slow_*.c slow queries.
+ * out, and watch_view.c how that is shown; nplus_*.c loops; slow_*.c slow queries.
  */
 #ifndef FO_ADVISOR_WATCH_H
 #define FO_ADVISOR_WATCH_H
@@ -13,6 +13,7 @@
 #include "core/loop_watch.h"
 #include "core/sql_normal.h"
 #include "executor/execdesc.h"
+#include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_node.h"
 #include "storage/lwlock.h"
@@ -24,6 +25,8 @@
 #define FO_WATCH_APPS		4	/* application names of each */
 #define FO_WATCH_LOCKS		16
 #define FO_WATCH_WAYS		8	/* entries in a set of the table of queries */
+#define FO_PLAN_SLOTS		16	/* plans that are kept or waited for */
+#define FO_PLAN_BYTES		16384	/* of each, longer ones are cut off */
 
 /* A comparison column = parameter or constant in a query. */
 typedef struct FoWatchKey
@@ -140,11 +143,26 @@ typedef struct FoLoopEntry
 										 * fo_loop_text_bytes */
 } FoLoopEntry;
 
+/* A plan that somebody asked for; guarded by FoWatchShared.plan_lock. */
+typedef struct FoPlanEntry
+{
+	uint64		id;				/* 0: unused */
+	Oid			database;
+	Oid			role;
+	TimestampTz asked_at;
+	bool		wanted;			/* the next slow execution is to leave its
+								 * plan */
+	int			len;			/* 0: none yet */
+	char text[	FO_PLAN_BYTES];
+} FoPlanEntry;
+
 /* The whole; entries follow. */
 typedef struct FoWatchShared
 {
 	LWLockPadded lock[FO_WATCH_LOCKS];	/* of sets: set number modulo this */
 	LWLock		loop_lock;
+	LWLock		plan_lock;
+	pg_atomic_uint32 plans_wanted;	/* how many entries of plan are */
 	TimestampTz queries_since;	/* loop_lock */
 	TimestampTz loops_since;	/* loop_lock */
 	pg_atomic_uint64 evicted;
@@ -154,6 +172,7 @@ typedef struct FoWatchShared
 	Size		entries_at;
 	Size		loop_bytes;
 	Size		loops_at;
+	FoPlanEntry plan[FO_PLAN_SLOTS];
 } FoWatchShared;
 
 extern bool fo_advisor_watch;
@@ -191,6 +210,25 @@ extern Size fo_loop_text_bytes(void);
 extern char *fo_loop_text(FoLoopEntry *entry, FoLoopText which);
 extern bool fo_watch_may_read(Oid role);
 extern void fo_watch_forget(bool queries, bool loops);
+
+/* How the entries of shared memory are listed. */
+typedef struct FoWatchListing
+{
+	int			entries;
+	int			columns;
+	Size		bytes;			/* of a copy */
+	bool		(*copy) (int number, void *copy);	/* false: leave it out */
+	void		(*fill) (void *copy, Datum *values, bool *nulls);
+} FoWatchListing;
+
+/* watch_view.c */
+extern void fo_watch_list(FunctionCallInfo fcinfo, const FoWatchListing *listing);
+
+/* slow_capture.c */
+extern void fo_capture_prepare(QueryDesc *desc, uint64 id);
+extern void fo_capture_slow(QueryDesc *desc, uint64 id, double us);
+extern char *fo_capture_ask(uint64 id, Oid role);
+extern void fo_capture_forget(void);
 
 /* Text of a query to be normalised, and what is known of its variables. */
 typedef struct FoWatchSource

@@ -309,6 +309,7 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	int			location = Max(desc->plannedstmt->stmt_location, 0);
 	const char *start = desc->sourceText + location;
 	int			len = (int) strnlen(start, MAX_SOURCE);
+	size_t		body_len;
 	int			body;
 
 	source->cut = len == MAX_SOURCE;
@@ -319,7 +320,8 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	}
 	/* the same query may have been analysed in another spelling */
 	source->analysed = strlen(desc->sourceText) == query->text_len;
-	body = (int) fo_sql_body(start, len);
+	body_len = (size_t) len;
+	body = (int) fo_sql_body(start, &body_len);
 	source->from = location + body;
 	for (int i = 0; i < query->nvariables; i++)
 	{
@@ -328,7 +330,7 @@ fo_watch_source(FoWatchSource *source, const FoWatchQuery *query, QueryDesc *des
 	}
 	source->sql = (FoSqlSource)
 	{
-		.text = start + body, .len = len - body, .key = -1,
+		.text = start + body, .len = body_len, .key = -1,
 			.backslash = !standard_conforming_strings,
 			.variable = source->variable, .variable_id = source->variable_id,
 			.nvariables = source->analysed ? query->nvariables : 0

@@ -74,6 +74,8 @@ shared_init(void *memory, Size size)
 	for (int i = 0; i < FO_WATCH_LOCKS; i++)
 		LWLockInitialize(&shared->lock[i].lock, region.tranche);
 	LWLockInitialize(&shared->loop_lock, region.tranche);
+	LWLockInitialize(&shared->plan_lock, region.tranche);
+	pg_atomic_init_u32(&shared->plans_wanted, 0);
 	shared->queries_since = shared->loops_since = GetCurrentTimestamp();
 	pg_atomic_init_u64(&shared->evicted, 0);
 	shared->nsets = count_sets();
@@ -266,6 +268,8 @@ fo_watch_forget(bool queries, bool loops)
 			entry->id = 0;
 		LWLockRelease(lock);
 	}
+	if (queries)
+		fo_capture_forget();
 	LWLockAcquire(&shared->loop_lock, LW_EXCLUSIVE);
 	for (int i = 0; loops && i < FO_WATCH_LOOPS; i++)
 		if (fo_loop_entry(i)->id.database == MyDatabaseId)

@@ -105,8 +105,10 @@ fo_plain_var(Var *var, int varno)
 /* Whether columns may be missing is asked from 16 on. */
 #if PG_VERSION_NUM >= 160000
 #define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out, false)
+#define fo_build_full_attrmap(in, out) build_attrmap_by_name(in, out, false)
 #else
 #define fo_build_attrmap(in, out) build_attrmap_by_name_if_req(in, out)
+#define fo_build_full_attrmap(in, out) build_attrmap_by_name(in, out)
 #endif
 
 #endif							/* FO_COMPAT_QUERY_H */

@@ -374,25 +374,94 @@ fo_sql_normalize(const FoSqlSource *source, char *out, size_t size, FoSqlNormal 
 		result->len--;
 }
 
+/* The token after t, or t if that is the end. */
+static FoSqlToken
+next_token(const Normalizer *n, FoSqlToken t)
+{
+	return t.kind == FO_SQL_END ? t : fo_sql_take(n->source, t.at + t.len);
+}
+
+/* From an opening parenthesis to the one that closes it, or the end. */
+static FoSqlToken
+closing(const Normalizer *n, FoSqlToken t)
+{
+	int			depth = 0;
+
+	for (; t.kind != FO_SQL_END; t = next_token(n, t))
+	{
+		depth += is_symbol(n, &t, "(") - is_symbol(n, &t, ")");
+		if (depth == 0)
+			break;
+	}
+	return t;
+}
+
+/* From a token to the first of a word outside of parentheses, or the end. */
+static FoSqlToken
+find_word(const Normalizer *n, FoSqlToken t, const char *word)
+{
+	while (t.kind != FO_SQL_END && !is_word(n, &t, word))
+		t = next_token(n, is_symbol(n, &t, "(") ? closing(n, t) : t);
+	return t;
+}
+
+/* The last token of EXPLAIN and its options. */
+static FoSqlToken
+skip_options(const Normalizer *n, FoSqlToken t)
+{
+	static const char *const options[] = {"analyze", "analyse", "verbose", NULL};
+	static const char *const queries[] = {"select", "with", "values", "table", NULL};
+	FoSqlToken	next = next_token(n, t);
+	FoSqlToken	inner = next_token(n, next);
+
+	if (is_symbol(n, &next, "(") && !is_symbol(n, &inner, "(") && !is_any_word(n, &inner, queries))
+		return closing(n, next);
+	for (; is_any_word(n, &next, options); next = next_token(n, next))
+		t = next;
+	return t;
+}
+
 /*
  * Where the query begins in a statement of another kind whose text the server gives as
- * the query's: PREPARE name AS query, DECLARE name CURSOR FOR query.
+ * the query's, and in *len how long it is:
+ *
+ *		PREPARE name AS query		EXPLAIN (options) query		COPY (query) TO ...
+ *		DECLARE name CURSOR FOR query		CREATE TABLE name AS query
  */
 size_t
-fo_sql_body(const char *text, size_t len)
+fo_sql_body(const char *text, size_t *len)
 {
-	FoSqlSource source = {.text = text, .len = len};
+	FoSqlSource source = {.text = text, .len = *len};
 	Normalizer	n = {.source = &source};
-	FoSqlToken	t = fo_sql_take(&source, 0);
-	const char *before;
+	FoSqlToken	first = fo_sql_take(&source, 0);
+	FoSqlToken	t = first;
+	size_t		end = *len;
+	size_t		at;
+	size_t		rest;
 
-	if (is_word(&n, &t, "prepare"))
-		before = "as";
-	else if (is_word(&n, &t, "declare"))
-		before = "for";
+	if (is_word(&n, &first, "prepare") || is_word(&n, &first, "create"))
+		t = find_word(&n, first, "as");
+	else if (is_word(&n, &first, "declare"))
+		t = find_word(&n, first, "for");
+	else if (is_word(&n, &first, "explain"))
+		t = skip_options(&n, first);
+	else if (is_word(&n, &first, "copy"))
+	{
+		t = next_token(&n, first);
+		if (!is_symbol(&n, &t, "("))
+			return 0;
+		end = closing(&n, t).at;
+	}
 	else
 		return 0;
-	while (t.kind != FO_SQL_END && !is_word(&n, &t, before))
-		t = fo_sql_take(&source, t.at + t.len);
-	return t.kind == FO_SQL_END ? 0 : t.at + t.len;
+	if (t.kind == FO_SQL_END)
+		return 0;
+	at = t.at + t.len;
+	rest = end - at;
+	t = next_token(&n, t);
+	if (is_word(&n, &first, "explain") && !is_word(&n, &t, "explain"))
+		at += fo_sql_body(text + at, &rest);	/* once: EXPLAIN is not
+												 * explained */
+	*len = rest;
+	return at;
 }

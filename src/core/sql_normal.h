@@ -46,6 +46,6 @@ typedef struct FoSqlNormal
 extern void fo_sql_normalize(const FoSqlSource *source, char *out, size_t size,
 							 FoSqlNormal *result);
 extern size_t fo_sql_name(const char *text, size_t len);
-extern size_t fo_sql_body(const char *text, size_t len);
+extern size_t fo_sql_body(const char *text, size_t *len);
 
 #endif							/* FO_SQL_NORMAL_H */

@@ -23,6 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char	   *text;
 	char	   *out;
 	size_t		room;
+	size_t		body;
+	size_t		body_len;
 
 	if (size < 2)
 		return 0;
@@ -49,7 +51,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		source.first = 3;
 	}
 	fo_sql_normalize(&source, out, room, &result);
-	if (result.len > room || fo_sql_body(text, size - 2) > size - 2 ||
+	body_len = size - 2;
+	body = fo_sql_body(text, &body_len);
+	if (result.len > room || body > size - 2 || body_len > size - 2 - body ||
 		fo_sql_name(text, size - 2) > size - 2)
 		abort();
 	free(out);

@@ -54,7 +54,15 @@ CALL show('create index on pg_indexes (tablename)');
 CREATE TEMP TABLE mine (a int);
 CALL show('create index on mine (a)');
 CREATE TABLE parts (a int) PARTITION BY LIST (a);
+CREATE INDEX parts_whole ON parts (a);
+CALL show('create index on only parts (a)');
+CALL show('drop index parts_whole');
+CALL show('reindex table parts');
+CREATE FOREIGN DATA WRAPPER apply_nowhere;
+CREATE SERVER apply_nowhere FOREIGN DATA WRAPPER apply_nowhere;
+CREATE FOREIGN TABLE parts_far PARTITION OF parts FOR VALUES IN (9) SERVER apply_nowhere;
 CALL show('create index on parts (a)');
+DROP FOREIGN DATA WRAPPER apply_nowhere CASCADE;
 
 -- Done.
 CALL filteropt.index_apply('create index on posts (lower(title), id) where half(id) > 3', id => NULL) \gset first_
@@ -84,6 +92,55 @@ CREATE UNIQUE INDEX CONCURRENTLY leftover ON posts (title);
 \set VERBOSITY default
 CALL filteropt.index_apply('create index leftover on posts (title)') \gset sixth_
 SELECT indisvalid, indisunique FROM pg_index WHERE indexrelid = 'leftover'::regclass;
+
+-- After an index on an expression the table is analysed: that is when its statistics come to be.
+ANALYZE posts;
+CALL filteropt.index_apply('create index estimated on posts ((id % 10))') \gset seventh_
+\echo :seventh_statement
+SELECT n_distinct FROM pg_stats WHERE schemaname = 'work' AND tablename = 'estimated';
+
+-- A partitioned table: step by step, each recorded. A partition that has the index already keeps its own,
+-- and names need quotes.
+CREATE TABLE tree (a int, b int, "C" text) PARTITION BY LIST (a);
+CREATE TABLE tree_1 PARTITION OF tree FOR VALUES IN (1);
+CREATE TABLE "tree 2" ("C" text, dropped int, b int, a int);
+ALTER TABLE "tree 2" DROP COLUMN dropped;
+ALTER TABLE tree ATTACH PARTITION "tree 2" FOR VALUES IN (2);
+CREATE TABLE tree_3 PARTITION OF tree FOR VALUES IN (3, 4) PARTITION BY LIST (b);
+CREATE TABLE tree_3_1 PARTITION OF tree_3 FOR VALUES IN (1);
+CREATE TABLE "odd schema".tree_3_2 PARTITION OF tree_3 DEFAULT;
+INSERT INTO tree SELECT i % 4 + 1, i % 7, i FROM generate_series(1, 400) i;
+CREATE INDEX own ON "tree 2" (lower("C"), b);
+CALL filteropt.index_apply('create index on tree (lower("C"), b)', dry_run => true) \gset dry_
+\echo :dry_statement
+CALL filteropt.index_apply('create index on tree (lower("C"), b)') \gset tree_
+\echo :tree_undo
+SELECT t.level, t.relid, i.indisvalid FROM pg_partition_tree('work.tree_lower_b_idx') t
+JOIN pg_index i ON i.indexrelid = t.relid ORDER BY 1, 2::text COLLATE "C";
+SELECT relation, index, ddl, undo, error, finished_at IS NOT NULL AS finished FROM filteropt.index_applied
+WHERE id >= :tree_id ORDER BY id;
+SELECT tablename, n_distinct IS NOT NULL AS analysed FROM pg_stats
+WHERE schemaname = 'work' AND tablename LIKE 'tree%idx' AND attname = 'lower' ORDER BY 1;
+
+-- A step that fails: what is done stays, what is half done goes, and the same call goes on from there.
+INSERT INTO tree VALUES (3, 1, 'twice'), (3, 1, 'twice');
+CALL filteropt.index_apply('create unique index on tree ("C", a, b)');
+SELECT t.relid, i.indisvalid FROM pg_partition_tree('"work"."tree_C_a_b_idx"') t
+JOIN pg_index i ON i.indexrelid = t.relid ORDER BY 1::text COLLATE "C";
+SELECT relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE NOT i.indisvalid AND c.relkind = 'i';
+SELECT h.index, h.kind, h.fix IS NOT NULL AS has_fix FROM filteropt.index_health('{work}') h WHERE h.kind = 'invalid'
+ORDER BY 1::text COLLATE "C";
+DELETE FROM tree WHERE "C" = 'twice';
+CALL filteropt.index_apply('create unique index on tree ("C", a, b)', dry_run => true) \gset left_
+\echo :left_statement
+-- Another statement is not that one's continuation.
+CALL filteropt.index_apply('create index on tree ("C", a, b)', dry_run => true) \gset other_
+SELECT split_part(:'other_statement', ';', 1) AS begins;
+CALL filteropt.index_apply('create unique index on tree ("C", a, b)') \gset rest_
+SELECT count(*) FILTER (WHERE i.indisvalid) AS valid, count(*) AS all FROM pg_partition_tree('"work"."tree_C_a_b_idx"') t
+JOIN pg_index i ON i.indexrelid = t.relid;
+SELECT a.ddl, a.error FROM filteropt.index_applied a WHERE id >= :rest_id ORDER BY id;
+DROP TABLE tree;
 
 -- Not where it would wait for itself, nor where it may not write.
 BEGIN;

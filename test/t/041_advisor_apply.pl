@@ -120,7 +120,35 @@ wait_until(q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase 
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 	WHERE backend_type = 'filteropt index_apply'});
 like(end_of($killed), qr/57P01: terminating (?:connection|background worker)/, 'the end of the worker is an error');
+
+# A partitioned table whose second partition's worker is terminated: the leftover goes, under
+# its name, when the same call goes on.
+$node->safe_psql('postgres', q{
+	CREATE TABLE tree (a int, b int) PARTITION BY LIST (a);
+	CREATE TABLE tree_1 PARTITION OF tree FOR VALUES IN (1);
+	CREATE TABLE tree_2 PARTITION OF tree FOR VALUES IN (2);
+	CREATE TABLE tree_3 PARTITION OF tree FOR VALUES IN (3);
+	INSERT INTO tree SELECT i % 3 + 1, i FROM generate_series(1, 300) i;
+	CREATE INDEX tree_1_b ON tree_1 (b)});
+$killed = start_call('create index on tree (b)');
+wait_until(q{SELECT count(*) = 1 FROM pg_stat_progress_create_index
+	WHERE phase = 'waiting for old snapshots' AND relid = 'tree_2'::regclass}, 'the second is built');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE backend_type = 'filteropt index_apply'});
+like(end_of($killed), qr/57P01/, 'the worker of a partition ends');
+my $tree = q{SELECT string_agg(format('%s %s', c.relname, i.indisvalid), ', ' ORDER BY c.relname)
+	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 'tree%'};
+is($node->safe_psql('postgres', $tree), 'tree_1_b t, tree_2_b_idx f, tree_b_idx f', 'a leftover');
 ask($reader, 'COMMIT');
+ask($reader, 'BEGIN; SELECT count(*) FROM tree_3');
+my $goes_on = start_call('create index on tree (b)');
+wait_until(q{SELECT bool_or(i.indisvalid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = 'tree_3_b_idx'},
+	'the last partition is built, and waits to be attached');
+ask($reader, 'COMMIT');
+like(end_of($goes_on), qr/\A[^\n]*NOTICE:[^\n]*dropped the invalid index public\.tree_2_b_idx\n[^\n]*\n?\z/,
+	'the same call drops it and goes on');
+is($node->safe_psql('postgres', $tree), 'tree_1_b t, tree_2_b_idx t, tree_3_b_idx t, tree_b_idx t', 'all is valid');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_partition_tree('tree_b_idx')}), '4', 'and attached');
 is($node->safe_psql('postgres', q{SELECT index, fix FROM filteropt.index_health() WHERE kind = 'invalid'}),
 	'killed|REINDEX INDEX CONCURRENTLY public.killed', 'index_health shows the leftover');
 is($node->safe_psql('postgres', q{SELECT finished_at IS NULL FROM filteropt.index_applied WHERE ddl LIKE '%killed%'}),

@@ -47,6 +47,39 @@ my ($out, $err);
 $node->psql('postgres', q{SELECT filteropt.slow_query_plan(queryid, role) FROM filteropt.advisor_queries() WHERE query ~ 'id = evil'}, stdout => \$out, stderr => \$err);
 like($err, qr/planned as app/, 'planned as the role that ran it');
 
+# The plan of a slow execution, on request.
+my $slow = "SELECT count(*), pg_sleep(0.03) FROM t WHERE ref >";
+sql("$slow 7; $slow 8");
+$id = sql(q{SELECT queryid FROM filteropt.slow_query WHERE query ~ 'WHERE ref >'});
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'no plan was kept yet');
+sql("SET filteropt.advisor_slow_ms = -1; $slow 9");
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'nor is one of an execution that is not slow');
+sql("$slow 4711; $slow 12");
+my $kept = sql("SELECT filteropt.slow_query_plan($id, capture => true)");
+like($kept, qr/^Executed: 2\d\d\d-.*, in [3-9]\d\.\d{3} ms\nAggregate .*\(actual rows=1 loops=1\)\n.*Seq Scan on t .*\(actual rows=\d+ loops=1\).*Filter: \(ref > 4711\)/s,
+	'the plan of the next slow execution, with its constants and rows');
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true)"), $kept, 'stays until there is another one');
+my $prepared = "PREPARE p(int) AS SELECT count(*), pg_sleep(0.03) FROM t WHERE ref < \$1; SET plan_cache_mode = force_generic_plan; EXECUTE p(815)";
+sql($prepared);
+my $prepared_id = sql(q{SELECT queryid FROM filteropt.slow_query WHERE query ~ 'WHERE ref <'});
+sql("SELECT filteropt.slow_query_plan($prepared_id, capture => true)");
+sql($prepared);
+like(sql("SELECT filteropt.slow_query_plan($prepared_id, capture => true)"), qr/\nParameters: \$1 = '815'\n.*ref < \$1/s, 'with its parameters');
+is(sql('SET ROLE watcher; SELECT filteropt.slow_query_plan(' . $id . ", 'postgres', true) IS NOT NULL"), 't', 'members of pg_read_all_stats see it');
+like(FilteroptTest::error_of($node, "SET ROLE app; SELECT filteropt.slow_query_plan($id, 'postgres', true)"),
+	qr/^42501: must be the role that runs the query or a member of pg_read_all_stats/, 'others do not');
+# a long one is cut off; more requests than there is room for
+my $many = 'SELECT pg_sleep(0.03), ' . join ' + ', map { "(SELECT count(*) FROM t AS t$_ WHERE ref = $_)" } 1 .. 120;
+sql($many);
+my $many_id = sql(q{SELECT queryid FROM filteropt.slow_query WHERE query ~ 't1 WHERE ref'});
+sql("SELECT filteropt.slow_query_plan($many_id, capture => true)");
+sql($many);
+is(sql("SELECT octet_length(filteropt.slow_query_plan($many_id, capture => true))"), 16384, 'a long plan is cut off');
+sql("SELECT filteropt.slow_query_plan(n, capture => true) FROM generate_series(1, 40) AS n");
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'the oldest requests give way');
+sql("DO \$\$ BEGIN PERFORM 1 FROM t WHERE id = 1 AND pg_sleep(0.03) IS NOT NULL; END \$\$;" . "SELECT filteropt.slow_query_reset(); $slow 1");
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'a reset forgets them');
+
 # Privileges.
 is(sql(q{SET ROLE app; SELECT count(*), count(query) FROM filteropt.advisor_queries() WHERE role <> 'app'::regrole}) =~ /^([1-9]\d*)\|0$/ ? 1 : 0, 1, 'texts of others are hidden');
 is(sql(q{SET ROLE watcher; SELECT count(*) = count(query) FROM filteropt.advisor_queries()}), 't', 'members of pg_read_all_stats see them');

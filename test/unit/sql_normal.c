@@ -105,17 +105,38 @@ test_dropped_keys(void)
 			"SELECT p.id, x FROM t WHERE a = $1 AND b = p.id AND c = $2", "a variable");
 }
 
+static void
+body(const char *text, const char *expected)
+{
+	size_t		len = strlen(text);
+	size_t		at = fo_sql_body(text, &len);
+
+	ok(at + len <= strlen(text) && len == strlen(expected) &&
+	   memcmp(text + at, expected, len) == 0, "the query in %s", text);
+}
+
 /* The query in a statement. */
 static void
 test_bodies(void)
 {
-	static const char prepare[] = "PREPARE q (int) AS SELECT 1";
-	static const char declare[] = "declare \"for\" /* for */ cursor with hold for select 2";
-
-	ok(strcmp(prepare + fo_sql_body(prepare, strlen(prepare)), " SELECT 1") == 0, "of PREPARE");
-	ok(strcmp(declare + fo_sql_body(declare, strlen(declare)), " select 2") == 0, "of DECLARE");
-	is(fo_sql_body("SELECT 1 AS a", 13), 0, "of SELECT");
-	is(fo_sql_body("PREPARE", 7), 0, "of half a statement");
+	body("PREPARE q (int) AS SELECT 1", " SELECT 1");
+	body("declare \"for\" /* for */ cursor with hold for select 2", " select 2");
+	body("COPY (SELECT a, (b) FROM t) TO STDOUT", "SELECT a, (b) FROM t");
+	body("COPY t (a, b) FROM STDIN", "COPY t (a, b) FROM STDIN");
+	body("explain select 1", " select 1");
+	body("EXPLAIN ANALYZE VERBOSE SELECT 1", " SELECT 1");
+	body("EXPLAIN (ANALYZE, COSTS off) SELECT 1", " SELECT 1");
+	body("EXPLAIN (SELECT 1)", " (SELECT 1)");
+	body("EXPLAIN ((SELECT 1) UNION SELECT 2)", " ((SELECT 1) UNION SELECT 2)");
+	body("EXPLAIN (COSTS off) DECLARE c CURSOR FOR SELECT 3", " SELECT 3");
+	body("create table t (\"as\", b) as select 1 as one", " select 1 as one");
+	body("SELECT 1 AS a", "SELECT 1 AS a");
+	body("PREPARE", "PREPARE");
+	body("COPY (SELECT 1", "SELECT 1");
+	body("COPY (", "");
+	body("EXPLAIN", "");
+	body("EXPLAIN (ANALYZE", "EXPLAIN (ANALYZE");
+	body("", "");
 }
 
 static void

@@ -85,6 +85,9 @@ COMMENT ON FUNCTION filteropt.cache_resource_changed() IS
 REVOKE ALL ON FUNCTION filteropt.cache_resource_changed() FROM PUBLIC;
 CREATE TRIGGER cache_resource_changed AFTER INSERT OR UPDATE OR DELETE ON filteropt.cache_resource_own
 	FOR EACH ROW EXECUTE FUNCTION filteropt.cache_resource_changed();
+-- shared memory may have values from before the extension was dropped: let the trigger see to it
+INSERT INTO filteropt.cache_resource_own SELECT * FROM filteropt.cache_resource_default;
+DELETE FROM filteropt.cache_resource_own;
 
 -- The caller's right is that on the view.
 CREATE FUNCTION filteropt.cache_resource_write() RETURNS trigger

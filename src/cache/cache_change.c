@@ -308,15 +308,20 @@ fo_change_clear(FoCacheResource *resource)
 	add_renewed(resource->id);
 }
 
-/* A row of cache_resource changes: fence it. */
+/* A row of cache_resource changes: fence it, and all values in level 1 if they must go. */
 void
-fo_change_config(int32 resource_id)
+fo_change_config(int32 resource_id, bool forget)
 {
 	FoCacheShared *shared = fo_cache_shared();
+	FoCacheSlot *slot;
 
 	fo_cache_require_company();
-	if (shared != NULL)
-		fo_fence_mark(&shared->slot[fo_cache_slot(resource_id)].config);
+	if (shared == NULL)
+		return;
+	slot = &shared->slot[fo_cache_slot(resource_id)];
+	fo_fence_mark(&slot->config);
+	if (forget)
+		fo_fence_mark(&slot->data);
 }
 
 /* May shared memory and Redis get the value, or must they only forget the old one? */

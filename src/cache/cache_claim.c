@@ -155,7 +155,7 @@ try_claim(FoCacheShared *shared, FoCacheKey *key, int64 lease_us, uint64 *token,
 			pg_atomic_fetch_add_u32(&shared->nclaims, 1);
 		*wait = NULL;
 		/* with all slots in use everybody computes, as without claims */
-		*token = pg_atomic_add_fetch_u64(&shared->clock, 1);
+		*token = fo_token_make();
 		taken = true;
 		if (claim != NULL)
 		{

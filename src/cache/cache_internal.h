@@ -167,7 +167,7 @@ extern bool fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token);
 extern FoCacheResource *fo_change_reserve(FoCacheResource *resource);
 extern void fo_change_delete(FoCacheKey *key);
 extern void fo_change_clear(FoCacheResource *resource);
-extern void fo_change_config(int32 resource_id);
+extern void fo_change_config(int32 resource_id, bool forget);
 extern void fo_change_require_writable(const char *what);
 extern void fo_change_flush_read(void);
 
@@ -177,6 +177,7 @@ extern bool fo_cache_put(FoCacheResource *resource, const char *key, uint32 len,
 extern void fo_cache_delete(FoCacheResource *resource, const char *key, uint32 len);
 
 /* cache_token.c: what became wrong since a claim */
+extern uint64 fo_token_make(void);
 extern void fo_token_given(void);
 extern bool fo_token_is_good(const FoCacheKey *key);
 extern bool fo_token_raced_on(FoCacheCell *cell, uint64 token);

@@ -6,7 +6,9 @@
  * of the key: it has moved their clocks past the token, or still holds a mark.  A change
  * of before the claim does not, and need not, if the value is read under a snapshot taken
  * after the claim.  An older snapshot must see all that was published on the fences: that
- * of a frozen transaction, and that of a statement which claims and puts at once.
+ * of a frozen transaction, and that of a statement which claims and puts at once.  Of
+ * what was changed before shared memory was made anew nothing is known: a token tells its
+ * run.
  *
  * Example: under REPEATABLE READ A takes its snapshot, B changes k and commits, A claims k
  * and reads the value of before.  No clock will move any more, but B's id on k's fence is
@@ -20,6 +22,10 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+/* A token is the clock, and above it the run of shared memory, which is not 0. */
+#define RUN_SHIFT	(64 - FO_CELL_CLOCK_SHIFT)
+#define RUNS		((UINT64CONST(1) << (FO_CELL_CLOCK_SHIFT - 1)) - 1)
+
 static uint32 claimed_at = 0;	/* moment of this backend's last claim by SQL */
 
 /*
@@ -30,6 +36,19 @@ static uint32
 moment(Snapshot snapshot)
 {
 	return snapshot->xmax - snapshot->xcnt;
+}
+
+static uint64
+run_of_memory(void)
+{
+	return fo_cache_shared()->server_id % RUNS + 1;
+}
+
+/* A token for a claim that is taken now. */
+uint64
+fo_token_make(void)
+{
+	return run_of_memory() << RUN_SHIFT | pg_atomic_add_fetch_u64(&fo_cache_shared()->clock, 1);
 }
 
 /* The caller of a statement gets a claim: what that statement has read may be from before. */
@@ -53,9 +72,11 @@ older_snapshot(void)
 bool
 fo_token_raced_on(FoCacheCell *cell, uint64 token)
 {
+	uint64		clock = token & ((UINT64CONST(1) << RUN_SHIFT) - 1);
 	Snapshot	older = older_snapshot();
 
-	return fo_fence_others(cell) || fo_cell_clock(pg_atomic_read_u64(&cell->state)) > token ||
+	return token >> RUN_SHIFT != run_of_memory() || fo_fence_others(cell) ||
+		fo_cell_clock(pg_atomic_read_u64(&cell->state)) > clock ||
 		(older != NULL && !fo_fence_seen(cell, older));
 }
 

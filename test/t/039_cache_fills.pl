@@ -255,6 +255,43 @@ sub watched_as_a_whole
 	return;
 }
 
+# A claim is fulfilled after a restart of the server, which forgets what was changed.
+sub across_a_restart
+{
+	$of = $resource{r};
+	for my $levels ('L1', 'L1,L3')
+	{
+		$name = "$levels, restart";
+		sql("SELECT cache_resource_add('r', levels => '{$levels}')");
+		fresh_key();
+		my $token = token($filler);
+		$changer->query($change{key}->());
+		$_->quit for $filler, $changer, $holder, $reader;
+		$node->restart;
+		($filler, $changer, $holder, $reader) = map { session() } 1 .. 4;
+		is($filler->query('SELECT ' . call('put', $token, 1)), 'f', "$name: claimed before it");
+		freeze($reader);
+		is_right('claimed before it');
+		sql(q{SELECT cache_resource_drop('r')});
+	}
+	return;
+}
+
+# The extension is dropped and created again, and counts its resources from one again.
+sub across_two_lives_of_the_extension
+{
+	my $make = q{SET client_min_messages = error; DROP EXTENSION IF EXISTS filteropt CASCADE; CREATE EXTENSION filteropt;
+		SELECT cache_resource_set('keywords', levels => '{L1}', version => 1); SELECT cache_resource_add('r', levels => '{L1}')};
+	my $put = q{SELECT cache_put('keywords', 'a', '1'), cache_put('r', 'a', '1')};
+	my $get = q{SELECT cache_get('keywords', 'a'), cache_get('r', 'a')};
+	sql($make);
+	sql($put);
+	is(sql($get), '1|1', 'values of an extension');
+	sql($make);
+	is(sql($get), '|', 'are not those of the next');
+	return;
+}
+
 for my $preload (1, 0)
 {
 	my $how = $preload ? 'preloaded' : 'not preloaded';
@@ -283,6 +320,8 @@ for my $preload (1, 0)
 	$name = "$how, classification";
 	$of = $resource{classification};
 	interleave('key', 'later', 'clear', 'tag', 'tag_later');
+	across_a_restart();
+	across_two_lives_of_the_extension();
 	$_->quit for $filler, $changer, $holder, $reader;
 	$node->stop;
 }

@@ -85,6 +85,9 @@ COMMENT ON FUNCTION filteropt.cache_resource_changed() IS
 REVOKE ALL ON FUNCTION filteropt.cache_resource_changed() FROM PUBLIC;
 CREATE TRIGGER cache_resource_changed AFTER INSERT OR UPDATE OR DELETE ON filteropt.cache_resource_own
 	FOR EACH ROW EXECUTE FUNCTION filteropt.cache_resource_changed();
+-- shared memory may have values from before the extension was dropped: let the trigger see to it
+INSERT INTO filteropt.cache_resource_own SELECT * FROM filteropt.cache_resource_default;
+DELETE FROM filteropt.cache_resource_own;
 
 -- The caller's right is that on the view.
 CREATE FUNCTION filteropt.cache_resource_write() RETURNS trigger
@@ -109,7 +112,9 @@ BEGIN
 	IF NEW.id IS NULL THEN
 		NEW.id := nextval('filteropt.cache_resource_own_id_seq');
 	END IF;
-	IF NEW.version IS NULL THEN
+	-- other levels or another scope: values must not be found where they are no longer kept right
+	IF NEW.version IS NULL OR TG_OP = 'UPDATE' AND NEW.version = OLD.version
+		AND (NEW.levels <> OLD.levels OR NEW.scope <> OLD.scope) THEN
 		NEW.version := nextval('filteropt.cache_version');
 	END IF;
 	INSERT INTO filteropt.cache_resource_own
@@ -228,16 +233,12 @@ CREATE FUNCTION filteropt.cache_resource_set
 	levels text[] DEFAULT NULL, scope text DEFAULT NULL, version integer DEFAULT NULL
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	-- other levels or another scope: values must not be found where they are no longer kept right
 	UPDATE filteropt.cache_resource r SET
 		ttl = coalesce($2, r.ttl), jitter = coalesce($3, r.jitter),
 		stale_for = coalesce($4, r.stale_for), negative_ttl = coalesce($5, r.negative_ttl),
 		max_bytes = coalesce($6, r.max_bytes), oversize = coalesce($7, r.oversize),
 		levels = coalesce($8, r.levels), scope = coalesce($9, r.scope),
-		version = CASE WHEN $10 IS NOT NULL THEN $10
-			WHEN coalesce($8, r.levels) <> r.levels OR coalesce($9, r.scope) <> r.scope
-				THEN nextval('filteropt.cache_version')::int
-			ELSE r.version END
+		version = coalesce($10, r.version)
 		WHERE r.name = $1;
 	IF NOT FOUND THEN
 		RAISE undefined_object USING MESSAGE = format('cache resource "%s" does not exist', $1),

@@ -39,6 +39,7 @@ typedef struct Change
 	FoCacheResource resource;	/* as it was when the change was made */
 	FoCacheItem item;			/* level FO_LEVEL_NONE: deleted */
 	bool		has_value;		/* item.value was kept */
+	FoFenceNote data;			/* of all values of the resource, when put */
 	SubTransactionId subid;
 	int			previous;		/* change of the same key before this one */
 	FoRedisChange *redis;		/* what Redis gets, NULL: nothing */
@@ -218,49 +219,15 @@ fo_change_own(const FoCacheKey *key, FoCacheItem *item)
 		return false;
 	change = changes[last->change];
 	*item = change->item;
-	if (item->value != NULL)
+	if (key->cell != NULL &&
+		fo_fence_times(&fo_resource_slot(key->resource)->data) != change->data.times)
+		*item = (FoCacheItem) {.level = FO_LEVEL_NONE};
+	else if (item->value != NULL)
 	{
 		item->value = palloc(VARSIZE(change->item.value));
 		memcpy(item->value, change->item.value, VARSIZE(change->item.value));
 	}
 	return true;
-}
-
-/* Has the key, or what it belongs to, changed since a token, or is it changing? */
-static bool
-fill_is_raced(const FoCacheKey *key, uint64 token)
-{
-	FoCacheSlot *slot = fo_resource_slot(key->resource);
-	FoCacheCell *cells[] = {key->cell, &slot->data, &slot->config};
-
-	for (size_t i = 0; i < lengthof(cells); i++)
-		if (fo_fence_others(cells[i]) ||
-			fo_cell_clock(pg_atomic_read_u64(&cells[i]->state)) > token)
-			return true;
-	return false;
-}
-
-/* Upsert a fill; it is undone if a change came in between. */
-static bool
-put_fill(FoCacheKey *key, FoCacheItem *item, uint64 token)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	bool		raced;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	fo_store_put(key, item);
-
-	/* now the row is locked: a change can only come after this transaction */
-	raced = fill_is_raced(key, token);
-	if (raced)
-		RollbackAndReleaseCurrentSubTransaction();
-	else
-		ReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return !raced;
 }
 
 /*
@@ -272,25 +239,25 @@ bool
 fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 {
 	bool		fill = token != 0;
+	FoFenceNote data = {0, 0};
 	Change	   *change;
 
-	if (fill && key->cell == NULL)
-		return false;
-	if (fill && fill_is_raced(key, token))
+	if (key->cell != NULL)
+		data = fo_fence_note(&fo_resource_slot(key->resource)->data);
+	if (fill && (key->cell == NULL || fo_token_raced(key, token)))
 		return false;
 	if (key->resource->uses[FO_LEVEL_3])
 	{
 		if (!fill)
 			fo_store_put(key, item);
-		else if (!put_fill(key, item, token))
+		else if (!fo_token_store(key, item, token))
 			return false;
 	}
-	else if (fill && fill_is_raced(key, token))
-		return false;
 	if (is_renewed(key->resource->id))
 		return true;			/* nobody can have cached values of this
 								 * version */
 	change = add_change(key);
+	change->data = data;
 	item->level = FO_LEVEL_OWN;
 	keep_value(change, item);
 	return true;
@@ -341,15 +308,20 @@ fo_change_clear(FoCacheResource *resource)
 	add_renewed(resource->id);
 }
 
-/* A row of cache_resource changes: fence it. */
+/* A row of cache_resource changes: fence it, and all values in level 1 if they must go. */
 void
-fo_change_config(int32 resource_id)
+fo_change_config(int32 resource_id, bool forget)
 {
 	FoCacheShared *shared = fo_cache_shared();
+	FoCacheSlot *slot;
 
 	fo_cache_require_company();
-	if (shared != NULL)
-		fo_fence_mark(&shared->slot[fo_cache_slot(resource_id)].config);
+	if (shared == NULL)
+		return;
+	slot = &shared->slot[fo_cache_slot(resource_id)];
+	fo_fence_mark(&slot->config);
+	if (forget)
+		fo_fence_mark(&slot->data);
 }
 
 /* May shared memory and Redis get the value, or must they only forget the old one? */
@@ -359,19 +331,18 @@ replaces(const Change *change)
 	return change->item.level == FO_LEVEL_OWN && change->has_value &&
 		fo_fence_unraced(change->key.cell) &&
 		fo_fence_unraced_or_free(&fo_resource_slot(&change->resource)->config) &&
-		fo_fence_unraced_or_free(&fo_resource_slot(&change->resource)->data);
+		fo_fence_is_noted(&fo_resource_slot(&change->resource)->data, &change->data);
 }
 
 /*
  * Whose the value is.  A transaction that has written no table has no id: its value may
- * depend on whatever was published on the key's fence.
+ * depend on whatever was published on the key's fences.
  */
 static void
 set_xid(Change *change, TransactionId xid)
 {
 	change->item.xid_is_bound = !TransactionIdIsValid(xid);
-	change->item.xid = TransactionIdIsValid(xid) ? xid
-		: pg_atomic_read_u32(&change->key.cell->max_xid);
+	change->item.xid = TransactionIdIsValid(xid) ? xid : fo_cache_bound(&change->key);
 }
 
 static bool

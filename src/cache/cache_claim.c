@@ -155,7 +155,7 @@ try_claim(FoCacheShared *shared, FoCacheKey *key, int64 lease_us, uint64 *token,
 			pg_atomic_fetch_add_u32(&shared->nclaims, 1);
 		*wait = NULL;
 		/* with all slots in use everybody computes, as without claims */
-		*token = pg_atomic_add_fetch_u64(&shared->clock, 1);
+		*token = fo_token_make();
 		taken = true;
 		if (claim != NULL)
 		{
@@ -180,14 +180,6 @@ look_latest(FoCacheKey *key, int flags, FoCacheItem *item)
 	found = fo_cache_look(key, GetActiveSnapshot(), flags, item);
 	PopActiveSnapshot();
 	return found;
-}
-
-/* A token is worth nothing if the caller's frozen snapshot is older than a change. */
-static void
-check_token(FoCacheKey *key, uint64 *token)
-{
-	if (IsolationUsesXactSnapshot() && !fo_fence_settled(key->cell, GetTransactionSnapshot()))
-		*token = 1;
 }
 
 /*
@@ -231,7 +223,8 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 				fo_claim_release(*token);
 				return FO_CLAIM_HIT;
 			}
-			check_token(key, token);
+			if (!fo_token_is_good(key))
+				*token = 1;		/* refused by every put */
 			fo_cache_count(key->resource, FO_COUNT_CLAIMS);
 			return FO_CLAIM_CLAIMED;
 		}
@@ -279,6 +272,7 @@ fo_cache_claim_sql(PG_FUNCTION_ARGS)
 	fo_key_make(&key, fo_resource_get(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(bytes),
 				VARSIZE_ANY_EXHDR(bytes));
 	state = fo_claim(&key, wait_us, lease_us, 0, &item, &token);
+	fo_token_given();
 	values[0] = CStringGetTextDatum(names[state]);
 	values[1] = PointerGetDatum(item.value);
 	nulls[1] = state == FO_CLAIM_TIMEOUT || item.value == NULL;

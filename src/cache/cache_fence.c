@@ -13,7 +13,8 @@
  *	Filling:	note the clock of an unmarked cell, read the table, make sure that what was
  *				read is the newest committed version (fo_fence_settled, or the row itself),
  *				and store only if the cell is as it was.
- *	Publishing: move the clock, remove or replace the shared value, then unmark.
+ *	Publishing: leave the id, move the clock, remove or replace the shared value, then
+ *				unmark.  Until then nothing but the mark tells others of the change.
  *
  * Example: A reads row v1 with clock 5.  B marks, updates to v2, commits, moves the
  * clock to 6, removes, unmarks.  A's fill finds clock 6 and is thrown away.
@@ -34,7 +35,9 @@
 typedef struct Mark
 {
 	FoCacheCell *cell;			/* hash key */
-	uint64		clock;			/* when first marked */
+	uint64		clock;			/* when first marked, or of our own publication */
+	uint64		first_clock;	/* when first marked */
+	uint32		times;			/* we have marked it */
 	bool		raced;			/* others held a mark then */
 } Mark;
 
@@ -58,9 +61,13 @@ fo_fence_mark(FoCacheCell *cell)
 	}
 	mark = hash_search(marks, &cell, HASH_ENTER, &found);
 	if (found)
+	{
+		mark->times++;
 		return;
+	}
 	before = pg_atomic_fetch_add_u64(&cell->state, 1);
-	mark->clock = fo_cell_clock(before);
+	mark->times = 1;
+	mark->clock = mark->first_clock = fo_cell_clock(before);
 	mark->raced = fo_cell_dirty(before) > 0;
 }
 
@@ -104,6 +111,35 @@ fo_fence_unraced_or_free(FoCacheCell *cell)
 	return fo_cell_dirty(pg_atomic_read_u64(&cell->state)) == 0 || fo_fence_unraced(cell);
 }
 
+/* How often has this transaction marked the cell? */
+uint32
+fo_fence_times(FoCacheCell *cell)
+{
+	Mark	   *mark = find_mark(cell);
+
+	return mark == NULL ? 0 : mark->times;
+}
+
+/* What to compare a cell with later. */
+FoFenceNote
+fo_fence_note(FoCacheCell *cell)
+{
+	return (FoFenceNote) {fo_cell_clock(pg_atomic_read_u64(&cell->state)), fo_fence_times(cell)};
+}
+
+/* Has nobody changed the cell since it was noted, this transaction included? */
+bool
+fo_fence_is_noted(FoCacheCell *cell, const FoFenceNote *note)
+{
+	Mark	   *mark = find_mark(cell);
+	uint64		state = pg_atomic_read_u64(&cell->state);
+
+	if (mark == NULL)
+		return fo_cell_dirty(state) == 0 && fo_cell_clock(state) == note->clock;
+	return mark->times == note->times && mark->first_clock == note->clock &&
+		fo_fence_unraced(cell);
+}
+
 /* Has this transaction marked anything? */
 bool
 fo_fence_any(void)
@@ -120,14 +156,32 @@ fo_fence_settled(FoCacheCell *cell, Snapshot snapshot)
 	return !TransactionIdIsValid(newest) || TransactionIdPrecedes(newest, snapshot->xmin);
 }
 
+/*
+ * Was the snapshot taken after all changes of the cell that others have made, and is
+ * nobody making one?  False when in doubt.  (A transaction without id may tell of what
+ * another has changed before: then all ids of that time must be visible.)
+ */
+bool
+fo_fence_seen(FoCacheCell *cell, Snapshot snapshot)
+{
+	TransactionId bare;
+
+	if (fo_fence_others(cell))
+		return false;
+	pg_read_barrier();			/* whose mark is gone has left its id */
+	bare = pg_atomic_read_u32(&cell->bare_xid);
+	return fo_fence_settled(cell, snapshot) &&
+		(!TransactionIdIsValid(bare) || TransactionIdPrecedes(bare, snapshot->xmin));
+}
+
 /* Let a cell remember that a transaction published a change of it. */
 static void
-raise_xid(FoCacheCell *cell, TransactionId xid)
+raise_xid(pg_atomic_uint32 *newest, TransactionId xid)
 {
-	uint32		seen = pg_atomic_read_u32(&cell->max_xid);
+	uint32		seen = pg_atomic_read_u32(newest);
 
 	while (!TransactionIdIsValid(seen) || TransactionIdPrecedes(seen, xid))
-		if (pg_atomic_compare_exchange_u32(&cell->max_xid, &seen, xid))
+		if (pg_atomic_compare_exchange_u32(newest, &seen, xid))
 			break;
 }
 
@@ -137,10 +191,16 @@ fo_fence_publish(TransactionId xid)
 {
 	HASH_SEQ_STATUS scan;
 	Mark	   *mark;
+	TransactionId bare = InvalidTransactionId;
 	uint64		clock;
 
 	if (marks == NULL)
 		return;
+	if (!TransactionIdIsValid(xid))
+	{
+		bare = ReadNextTransactionId();
+		TransactionIdRetreat(bare);
+	}
 	clock = pg_atomic_add_fetch_u64(&fo_cache_shared()->clock, 1);
 	hash_seq_init(&scan, marks);
 	while ((mark = hash_seq_search(&scan)) != NULL)
@@ -148,7 +208,9 @@ fo_fence_publish(TransactionId xid)
 		uint64		seen = pg_atomic_read_u64(&mark->cell->state);
 
 		if (TransactionIdIsValid(xid))
-			raise_xid(mark->cell, xid);
+			raise_xid(&mark->cell->max_xid, xid);
+		else
+			raise_xid(&mark->cell->bare_xid, bare);
 		while (fo_cell_clock(seen) < clock &&
 			   !pg_atomic_compare_exchange_u64(&mark->cell->state, &seen,
 											   clock << FO_CELL_CLOCK_SHIFT | fo_cell_dirty(seen)))

@@ -152,6 +152,7 @@ extern void fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem 
 extern FoToken fo_cache_token(const FoCacheKey *key);
 extern void fo_cache_keep(FoCacheKey *key, FoCacheItem *item, const FoToken *token);
 extern bool fo_cache_fresh(FoCacheItem *item, TimestampTz now, int flags);
+extern TransactionId fo_cache_bound(const FoCacheKey *key);
 extern bool fo_cache_visible(TransactionId xid, bool is_bound, Snapshot snapshot);
 extern FoL1Meta fo_cache_l1_meta(const FoCacheKey *key, const FoCacheItem *item);
 
@@ -166,7 +167,7 @@ extern bool fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token);
 extern FoCacheResource *fo_change_reserve(FoCacheResource *resource);
 extern void fo_change_delete(FoCacheKey *key);
 extern void fo_change_clear(FoCacheResource *resource);
-extern void fo_change_config(int32 resource_id);
+extern void fo_change_config(int32 resource_id, bool forget);
 extern void fo_change_require_writable(const char *what);
 extern void fo_change_flush_read(void);
 
@@ -174,6 +175,14 @@ extern void fo_change_flush_read(void);
 extern bool fo_cache_put(FoCacheResource *resource, const char *key, uint32 len, Jsonb *value,
 						 Interval *ttl, ArrayType *tags, uint64 token);
 extern void fo_cache_delete(FoCacheResource *resource, const char *key, uint32 len);
+
+/* cache_token.c: what became wrong since a claim */
+extern uint64 fo_token_make(void);
+extern void fo_token_given(void);
+extern bool fo_token_is_good(const FoCacheKey *key);
+extern bool fo_token_raced_on(FoCacheCell *cell, uint64 token);
+extern bool fo_token_raced(const FoCacheKey *key, uint64 token);
+extern bool fo_token_store(FoCacheKey *key, FoCacheItem *item, uint64 token);
 
 /* cache_claim.c */
 typedef enum FoClaimState

@@ -282,22 +282,46 @@ fo_cache_result_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, FoTok
 	return found;
 }
 
+/* The newest transaction that has published a change of a key or of what it belongs to. */
+TransactionId
+fo_cache_bound(const FoCacheKey *key)
+{
+	FoCacheSlot *slot = fo_resource_slot(key->resource);
+	FoCacheCell *cells[] = {&slot->data, &slot->config};
+	TransactionId newest = pg_atomic_read_u32(&key->cell->max_xid);
+
+	for (size_t i = 0; i < lengthof(cells); i++)
+	{
+		TransactionId xid = pg_atomic_read_u32(&cells[i]->max_xid);
+
+		if (TransactionIdIsValid(xid) &&
+			(!TransactionIdIsValid(newest) || TransactionIdPrecedes(newest, xid)))
+			newest = xid;
+	}
+	return newest;
+}
+
 /* Say since when and how long a value computed now is good. */
 static void
-date_item(FoCacheKey *key, FoCacheItem *item, TransactionId bound)
+date_item(FoCacheKey *key, FoCacheItem *item)
 {
 	item->created = GetCurrentTimestamp();
 	item->expires = item->stale_until =
 		fo_resource_expiry(key->resource, item->created, NULL, item->value == NULL);
 	item->writer = GetUserId();
-	item->xid = bound;
+	item->xid = fo_cache_bound(key);
 	item->xid_is_bound = true;
 }
 
+/*
+ * May others see a value that was computed outside the table?  Not if it is too large, or
+ * if it may depend on what this transaction has written.
+ */
 static bool
-is_too_large(const FoCacheKey *key, const FoCacheItem *item)
+may_keep(const FoCacheKey *key, const FoCacheItem *item)
 {
-	return item->value != NULL && (int64) VARSIZE(item->value) > key->resource->max_bytes;
+	return (item->value == NULL || (int64) VARSIZE(item->value) <= key->resource->max_bytes) &&
+		!TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
 /* Keep a result that was computed under a snapshot, if nothing changed meanwhile. */
@@ -306,9 +330,9 @@ fo_cache_result_put(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, const
 {
 	FoCacheSlot *slot = fo_resource_slot(key->resource);
 
-	if (!token->clean || fo_cache_l1(fo_cache_shared()) == NULL || is_too_large(key, item))
+	if (!token->clean || fo_cache_l1(fo_cache_shared()) == NULL || !may_keep(key, item))
 		return;
-	date_item(key, item, pg_atomic_read_u32(&slot->data.max_xid));
+	date_item(key, item);
 	if (fo_fence_settled(&slot->data, snapshot) || is_latest(snapshot))
 		store_l1(key, token, item);
 	else
@@ -325,10 +349,10 @@ fo_cache_keep(FoCacheKey *key, FoCacheItem *item, const FoToken *token)
 	FoCacheResource *resource = key->resource;
 	Fill		fill = {key->cell, NULL, token};
 
-	if (!token->clean || resource->uses[FO_LEVEL_3] || is_too_large(key, item))
+	if (!token->clean || resource->uses[FO_LEVEL_3] || !may_keep(key, item))
 		return;
 	fill.data = &fo_resource_slot(resource)->data;
-	date_item(key, item, pg_atomic_read_u32(&key->cell->max_xid));
+	date_item(key, item);
 	if (resource->uses[FO_LEVEL_1])
 		store_l1(key, token, item);
 	if (resource->uses[FO_LEVEL_2] && key->l1.len <= FO_REDIS_MAX_KEY)

@@ -95,8 +95,7 @@ enter_tags(FoCacheResource *resource, ArrayType *tags, uint64 token)
 
 		lock_tag(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag), ShareLock);
 		cell = tag_cell(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag));
-		if (token != 0 && cell != NULL &&
-			fo_cell_clock(pg_atomic_read_u64(&cell->state)) > token)
+		if (token != 0 && cell != NULL && fo_token_raced_on(cell, token))
 			good = false;
 	}
 	return good;
@@ -295,6 +294,32 @@ forget_rows(FoCacheResource *resource)
 	return (int64) n;
 }
 
+/*
+ * Lock and fence a tag for a delete.  Returns the resource as it is then: while we waited
+ * it may have got another version, and that version values with the tag.
+ */
+static FoCacheResource *
+enter_tag(text *name, text *tag)
+{
+	FoCacheResource *resource = fo_resource_get(name);
+	FoCacheCell *cell;
+	int32		id;
+
+	do
+	{
+		id = resource->id;
+		lock_tag(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag), ExclusiveLock);
+		cell = tag_cell(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag));
+		if (cell != NULL)
+		{
+			fo_fence_mark(cell);
+			fo_fence_mark(&fo_resource_slot(resource)->tags);
+		}
+		resource = fo_resource_get(name);
+	} while (resource->id != id);
+	return resource;
+}
+
 PG_FUNCTION_INFO_V1(fo_cache_delete_tag);
 
 /* cache_delete_tag(resource, tag) returns bigint: how many values went */
@@ -303,7 +328,6 @@ fo_cache_delete_tag(PG_FUNCTION_ARGS)
 {
 	FoCacheResource *resource;
 	text	   *tag = PG_GETARG_TEXT_PP(1);
-	FoCacheCell *cell;
 	Oid			types[] = {INT4OID, INT4OID, TEXTOID};
 	Datum		values[3];
 	SPIPlanPtr	plan;
@@ -312,11 +336,7 @@ fo_cache_delete_tag(PG_FUNCTION_ARGS)
 	int64		n;
 
 	fo_change_require_writable("filteropt.cache_delete_tag()");
-	resource = fo_resource_get(PG_GETARG_TEXT_PP(0));
-	lock_tag(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag), ExclusiveLock);
-	cell = tag_cell(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag));
-	if (cell != NULL)
-		fo_fence_mark(cell);
+	resource = enter_tag(PG_GETARG_TEXT_PP(0), tag);
 	values[0] = Int32GetDatum(resource->id);
 	values[1] = Int32GetDatum(resource->version);
 	values[2] = PointerGetDatum(tag);

@@ -316,7 +316,11 @@ fo_resource_expiry(const FoCacheResource *resource, TimestampTz now, Interval *t
 
 PG_FUNCTION_INFO_V1(fo_cache_resource_changed);
 
-/* Row trigger on filteropt.cache_resource_own: all backends must read the row anew. */
+/*
+ * Row trigger on filteropt.cache_resource_own: all backends must read the row anew.  What
+ * comes and goes takes all values along: the extension may have been dropped and created
+ * again, its ids and versions beginning anew.
+ */
 Datum
 fo_cache_resource_changed(PG_FUNCTION_ARGS)
 {
@@ -328,9 +332,10 @@ fo_cache_resource_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("fo_cache_resource_changed must be called as a row trigger")));
 	desc = RelationGetDescr(data->tg_relation);
-	fo_change_config(DatumGetInt32(column(data->tg_trigtuple, desc, COL_ID)));
+	fo_change_config(DatumGetInt32(column(data->tg_trigtuple, desc, COL_ID)),
+					 !TRIGGER_FIRED_BY_UPDATE(data->tg_event));
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-		fo_change_config(DatumGetInt32(column(data->tg_newtuple, desc, COL_ID)));
+		fo_change_config(DatumGetInt32(column(data->tg_newtuple, desc, COL_ID)), false);
 	CacheInvalidateRelcache(data->tg_relation);
 	return PointerGetDatum(NULL);
 }

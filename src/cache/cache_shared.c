@@ -36,6 +36,7 @@ cell_init(FoCacheCell *cell)
 {
 	pg_atomic_init_u64(&cell->state, 0);
 	pg_atomic_init_u32(&cell->max_xid, InvalidTransactionId);
+	pg_atomic_init_u32(&cell->bare_xid, InvalidTransactionId);
 }
 
 /* Lay out zeroed memory; AddinShmemInitLock is held. */
@@ -68,6 +69,7 @@ shared_init(void *memory, Size size)
 	{
 		cell_init(&shared->slot[i].config);
 		cell_init(&shared->slot[i].data);
+		cell_init(&shared->slot[i].tags);
 	}
 	for (int i = 0; i < FO_CLAIMS; i++)
 		ConditionVariableInit(&shared->claim[i].done);

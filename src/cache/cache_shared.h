@@ -31,7 +31,8 @@ typedef struct FoCacheCell
 {
 	pg_atomic_uint64 state;
 	pg_atomic_uint32 max_xid;	/* newest transaction that published a change */
-	uint32		unused;
+	pg_atomic_uint32 bare_xid;	/* none newer had begun when one without id
+								 * did */
 } FoCacheCell;
 
 /* Counters of a resource. */
@@ -77,6 +78,7 @@ typedef struct FoCacheSlot
 	int32		resource;
 	FoCacheCell config;			/* its row in cache_resource */
 	FoCacheCell data;			/* all its values: dirty or cleared as a whole */
+	FoCacheCell tags;			/* its deletes by tag */
 } FoCacheSlot;
 
 /* One caller computes a missing key; others wait on `done`.  Under claim_lock. */
@@ -168,10 +170,21 @@ fo_cell_dirty(uint64 state)
 	return state & FO_CELL_DIRTY_MASK;
 }
 
+/* What a transaction noted of a cell, to see later whether it has changed since. */
+typedef struct FoFenceNote
+{
+	uint64		clock;
+	uint32		times;			/* that it had marked the cell itself */
+} FoFenceNote;
+
 /* cache_fence.c: fences of changes, by transaction */
 extern void fo_fence_mark(FoCacheCell *cell);
 extern bool fo_fence_others(FoCacheCell *cell);
 extern bool fo_fence_settled(FoCacheCell *cell, Snapshot snapshot);
+extern bool fo_fence_seen(FoCacheCell *cell, Snapshot snapshot);
+extern FoFenceNote fo_fence_note(FoCacheCell *cell);
+extern bool fo_fence_is_noted(FoCacheCell *cell, const FoFenceNote *note);
+extern uint32 fo_fence_times(FoCacheCell *cell);
 extern void fo_fence_publish(TransactionId xid);
 extern void fo_fence_release(void);
 extern bool fo_fence_mine(FoCacheCell *cell);

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "executor/spi.h"
@@ -266,7 +267,7 @@ put_fill(FoCacheKey *key, FoCacheItem *item, uint64 token)
 /*
  * Put a value for a key, whose fence is marked.  With a token, which a claim returned,
  * it counts as a fill: false, and nothing is changed, if the key was changed since the
- * token, or if without shared memory nobody can know.
+ * token, or if without shared memory that cannot be excluded.
  */
 bool
 fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
@@ -275,10 +276,13 @@ fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 	Change	   *change;
 
 	if (fill && key->cell == NULL)
+	{
+		if (!fo_alone_put(key, item, token))
+			return false;
+	}
+	else if (fill && fill_is_raced(key, token))
 		return false;
-	if (fill && fill_is_raced(key, token))
-		return false;
-	if (key->resource->uses[FO_LEVEL_3])
+	else if (key->resource->uses[FO_LEVEL_3])
 	{
 		if (!fill)
 			fo_store_put(key, item);

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "catalog/pg_type.h"
@@ -317,6 +318,8 @@ fo_cache_delete_tag(PG_FUNCTION_ARGS)
 	cell = tag_cell(resource, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag));
 	if (cell != NULL)
 		fo_fence_mark(cell);
+	else
+		fo_alone_delete_tag(resource, tag);
 	values[0] = Int32GetDatum(resource->id);
 	values[1] = Int32GetDatum(resource->version);
 	values[2] = PointerGetDatum(tag);
@@ -421,6 +424,8 @@ fo_cache_expire(PG_FUNCTION_ARGS)
 	int64		gone;
 
 	fo_change_require_writable("filteropt.cache_expire()");
+	if (fo_cache_shared() == NULL && !fo_alone_may_sweep())
+		PG_RETURN_INT64(0);
 	SPI_connect();
 	fo_store_as_owner(&user, &context);
 	gone = sweep_table(&entries, pages);

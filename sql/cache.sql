@@ -485,7 +485,7 @@ CREATE FUNCTION filteropt.cache_status(OUT l1_place text, OUT l1_size bigint, OU
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'fo_cache_status';
 COMMENT ON FUNCTION filteropt.cache_status() IS
-	'where level L1 is (preloaded, made at run time, or none), how full it is and by which rule it evicts; and the state of the breaker before Redis: off, closed, open, or recovering while changes that Redis missed are erased';
+	'where level L1 is (preloaded, made at run time, or private to each backend), how full it is and by which rule it evicts; and the state of the breaker before Redis: off, closed, open, or recovering while changes that Redis missed are erased';
 
 CREATE FUNCTION filteropt.cache_stat_reset() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_cache_stat_reset';

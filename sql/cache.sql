@@ -194,7 +194,8 @@ CREATE TABLE filteropt.cache_redis_heard
 (
 	one boolean PRIMARY KEY DEFAULT true CHECK (one),
 	run text NOT NULL,
-	at timestamptz NOT NULL
+	at timestamptz NOT NULL,
+	place bigint NOT NULL
 );
 REVOKE ALL ON filteropt.cache_redis_heard FROM PUBLIC;
 COMMENT ON TABLE filteropt.cache_redis_heard IS
@@ -203,6 +204,8 @@ COMMENT ON COLUMN filteropt.cache_redis_heard.run IS
 	'run of Redis that has been told everything of cache_redis_told';
 COMMENT ON COLUMN filteropt.cache_redis_heard.at IS
 	'whatever others told Redis before is known here';
+COMMENT ON COLUMN filteropt.cache_redis_heard.place IS
+	'hash of the address, database and prefix that were listened to';
 COMMENT ON INDEX filteropt.cache_redis_heard_pkey IS 'there is one row';
 
 CREATE FUNCTION filteropt.cache_resource_add

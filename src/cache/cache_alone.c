@@ -181,8 +181,8 @@ fo_alone_claim(const FoCacheKey *key, int64 lease_us, uint64 *token)
 		elog(ERROR, "no random numbers to be had");
 	*token = (*token >> 1) | 2;
 	claims[nclaims++] = (Claim) {*token, hash, GetCurrentTimestamp() + lease_us,
-		IsolationUsesXactSnapshot() ? GetTransactionSnapshot()->xmin
-		: GetLatestSnapshot()->xmin};
+								 IsolationUsesXactSnapshot() ? GetTransactionSnapshot()->xmin
+								 : GetLatestSnapshot()->xmin};
 	return true;
 }
 

@@ -179,7 +179,7 @@ fo_redis_save_heard(const char *run, TimestampTz at)
 {
 	Oid			types[] = {TEXTOID, TIMESTAMPTZOID, INT8OID};
 	Datum		values[] = {CStringGetTextDatum(run), TimestampTzGetDatum(at),
-	Int64GetDatum((int64) fo_redis_place())};
+		Int64GetDatum((int64) fo_redis_place())};
 
 	SPI_connect();
 	SPI_execute_with_args("INSERT INTO filteropt.cache_redis_heard (run, at, place)"

@@ -214,7 +214,10 @@ block_exists(Relation rel, BlockNumber block)
 {
 	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
 
-	/* what was known before it shrank is forgotten by the time we have the lock */
+	/*
+	 * what was known before it shrank is forgotten by the time we have the
+	 * lock
+	 */
 	return (known != InvalidBlockNumber && block < known) ||
 		block < RelationGetNumberOfBlocks(rel);
 }
@@ -322,7 +325,7 @@ upsert(SPIPlanPtr *plan, const char *sql, FoCacheKey *key, const FoCacheItem *it
 	   TransactionId horizon)
 {
 	Oid			types[NCOLS + 1] = {BYTEAOID, INT4OID, INT4OID, OIDOID, TEXTOID, JSONBOID,
-		TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID, XIDOID};
+	TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID, XIDOID};
 	Datum		values[NCOLS + 1];
 	char		nulls[NCOLS + 2] = "            ";
 

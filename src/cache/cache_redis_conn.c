@@ -166,6 +166,7 @@ static redisReply *
 await(redisContext *redis)
 {
 	void	   *reply = NULL;
+	bool		asking = redis->obuf != NULL && redis->obuf[0] != '\0';
 	int			done = 0;
 
 	for (;;)
@@ -178,6 +179,9 @@ await(redisContext *redis)
 		if (!fo_redis_wait(redis, POLLOUT))
 			return NULL;
 	}
+	/* an answer cannot be there yet, unless to something before */
+	if (asking && redis->reader->len == redis->reader->pos && !fo_redis_wait(redis, POLLIN))
+		return NULL;
 	for (;;)
 	{
 		if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK)

@@ -28,7 +28,9 @@
 
 #define LAUNCH_EVERY_MS 1000
 #define MAX_PAUSE		(64 * USECS_PER_SEC)
-#define EXPIRE_PAGES	"256"
+#define EXPIRE_PAGES	256		/* in each interval */
+#define LISTENING_TURNS 4		/* that they are divided into where news must
+								 * not wait so long */
 
 PGDLLEXPORT void fo_cache_launcher_main(Datum arg);
 PGDLLEXPORT void fo_cache_worker_main(Datum arg);
@@ -174,6 +176,13 @@ is_installed(void)
 	return found;
 }
 
+/* How often the table is looked at in each interval. */
+static int
+turns(void)
+{
+	return fo_cache_redis_shared ? LISTENING_TURNS : 1;
+}
+
 /* One round of table work, in a transaction of its own. */
 static void
 tidy(bool expire)
@@ -186,7 +195,8 @@ tidy(bool expire)
 	if (expire)
 	{
 		SPI_connect();
-		SPI_execute("SELECT filteropt.cache_expire(" EXPIRE_PAGES ")", false, 0);
+		SPI_execute(psprintf("SELECT filteropt.cache_expire(%d)", EXPIRE_PAGES / turns()), false,
+					0);
 		SPI_finish();
 	}
 	PopActiveSnapshot();
@@ -203,7 +213,7 @@ work_if_due(TimestampTz *last)
 	bool		missed = fo_redis_configured() && shared != NULL &&
 		fo_redis_may_miss();
 	bool		expire = fo_cache_expire_ms > 0 &&
-		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000));
+		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000) / turns());
 
 	if (!missed && !expire)
 		return;
@@ -237,6 +247,7 @@ fo_cache_worker_main(Datum arg)
 		}
 		work_if_due(&last);
 		/* sleeps, or listens to other servers meanwhile */
-		fo_redis_track(fo_cache_expire_ms > 0 ? Min(fo_cache_expire_ms, 1000) : 1000);
+		fo_redis_track(fo_cache_expire_ms > 0
+					   ? Max(Min(fo_cache_expire_ms, 1000) / turns(), 1) : 1000);
 	}
 }

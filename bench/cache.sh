@@ -2,8 +2,9 @@
 # The cache beside its peers, in one run, with the targets: CPU and wall time a look-up
 # from each level, from a table in PL/pgSQL and in C, from Redis, from memcached by
 # pgmemcache, from a table that counts look-ups; puts beside INSERT ... ON CONFLICT;
-# batches; pgbench; two backends at once; two servers on one Redis; a hundred callers of
-# one missing key.  100 000 keys of 36 bytes with values of 300 bytes, uniform.
+# batches; pgbench; two backends at once; a hundred callers of one missing key; two servers
+# on one Redis; the breaker, open; a server without shared memory.  100 000 keys of 36 bytes
+# with values of 300 bytes, uniform.
 # PG_LOCAL_CACHE names a source directory of that extension to measure it too.
 # BENCH_QUICK=1 proves only that it runs.
 cd "$(dirname "$0")/.."
@@ -22,7 +23,7 @@ daemons=()
 stop_all()
 {
 	local status=$?
-	second_stop || true
+	others_stop || true
 	[ ${#daemons[@]} = 0 ] || kill "${daemons[@]}" 2>/dev/null || true
 	return "$status"
 }
@@ -43,6 +44,7 @@ if [ -n "${PG_LOCAL_CACHE:-}" ]; then
 	local_cache=true
 fi
 cc -std=gnu11 -O2 -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" -o "$work/peer.so" "$root/bench/cache/peer.c"
+cc -std=gnu11 -O2 -o "$work/listen" "$root/bench/cache/listen.c" -lhiredis
 cc -std=gnu11 -O2 -o "$work/redis" "$root/bench/cache/redis.c" -lhiredis
 cc -std=gnu11 -O2 -I"$root/src" -o "$work/core" "$root/bench/cache/core.c" \
 	"$root"/src/core/cache_{l1,log,policy,adapt}.c
@@ -130,4 +132,24 @@ psql -Xq <<-'SQL'
 SQL
 
 measure_invalidation "$changes"
+
+# Redis is gone: what does it cost to be told so by the breaker?
+kill "${daemons[0]}"
+psql -Xq >/dev/null <<-'SQL'
+	ALTER SYSTEM SET filteropt.cache_redis_breaker_window = '1h';
+	ALTER SYSTEM SET filteropt.cache_redis_shared = off;
+	SELECT pg_reload_conf(), filteropt.cache_resource_add('l2l3', levels => '{L2,L3}', ttl => '1 day');
+SQL
+psql -Xq -v rounds="$rounds" -v keys=$((keys / 10)) -v a_resource=l2l3 -v b_resource=l3 \
+	-v a='cache_get, L2 with breaker open, then L3' -v b='cache_get, L3, beside it' -f "$root/bench/cache/beside.sql"
+
+# no shared memory: a segment of the size that L1 would have is not to be had
+other_start alone "filteropt.cache_l1_size = '1000GB'" "jit = off"
+psql -Xq -h "$work/alone" >/dev/null <<-SQL
+	SELECT filteropt.cache_resource_add('l1', levels => '{L1,L3}'), filteropt.cache_resource_add('l3', levels => '{L3}');
+	CREATE TABLE key AS SELECT 'user:' || left(md5(i::text), 31) AS k FROM generate_series(1, $keys / 10) i ORDER BY random();
+SQL
+psql -Xq -h "$work/alone" -v rounds="$rounds" -v keys=$((keys / 10)) -v a_resource=l1 -v b_resource=l3 \
+	-v a='cache_get, private L1' -v b='cache_get, L3, no shared memory' -f "$root/bench/cache/beside.sql"
+psql -Xqc 'COPY measured TO STDOUT' -h "$work/alone" | psql -Xqc 'COPY measured FROM STDIN'
 psql -Xq -v rounds="$rounds" -f "$root/bench/cache/targets.sql"

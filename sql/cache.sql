@@ -199,7 +199,8 @@ CREATE TABLE filteropt.cache_redis_heard
 (
 	one boolean PRIMARY KEY DEFAULT true CHECK (one),
 	run text NOT NULL,
-	at timestamptz NOT NULL
+	at timestamptz NOT NULL,
+	place bigint NOT NULL
 );
 REVOKE ALL ON filteropt.cache_redis_heard FROM PUBLIC;
 COMMENT ON TABLE filteropt.cache_redis_heard IS
@@ -208,6 +209,8 @@ COMMENT ON COLUMN filteropt.cache_redis_heard.run IS
 	'run of Redis that has been told everything of cache_redis_told';
 COMMENT ON COLUMN filteropt.cache_redis_heard.at IS
 	'whatever others told Redis before is known here';
+COMMENT ON COLUMN filteropt.cache_redis_heard.place IS
+	'hash of the address, database and prefix that were listened to';
 COMMENT ON INDEX filteropt.cache_redis_heard_pkey IS 'there is one row';
 
 CREATE FUNCTION filteropt.cache_resource_add
@@ -486,7 +489,7 @@ CREATE FUNCTION filteropt.cache_status(OUT l1_place text, OUT l1_size bigint, OU
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'fo_cache_status';
 COMMENT ON FUNCTION filteropt.cache_status() IS
-	'where level L1 is (preloaded, made at run time, or none), how full it is and by which rule it evicts; and the state of the breaker before Redis: off, closed, open, or recovering while changes that Redis missed are erased';
+	'where level L1 is (preloaded, made at run time, or private to each backend), how full it is and by which rule it evicts; and the state of the breaker before Redis: off, closed, open, or recovering while changes that Redis missed are erased';
 
 CREATE FUNCTION filteropt.cache_stat_reset() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'fo_cache_stat_reset';

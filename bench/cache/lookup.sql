@@ -54,6 +54,13 @@ UNION ALL VALUES ('INSERT ... ON CONFLICT, same shape', :n / 20, format(
 	ON CONFLICT (digest) DO UPDATE SET value = EXCLUDED.value, created = EXCLUDED.created, expires = EXCLUDED.expires,
 	stale_until = EXCLUDED.stale_until, writer = EXCLUDED.writer, tags = EXCLUDED.tags; END LOOP; END $d$',
 	:n / 20, repeat('x', 290)));
+-- by the median of calls, as bench/cache/redis.c counts them
+INSERT INTO run VALUES ('(batch of 100 from L2)', :n / 5, format(
+	'DO $d$ DECLARE keys text[] := (SELECT b.keys FROM batch b); took float8[]; start timestamptz; BEGIN
+	FOR i IN 1 .. %s LOOP start := clock_timestamp(); PERFORM count(*) FROM cache_get(''l2'', keys);
+		took := took || extract(epoch FROM clock_timestamp() - start)::float8; END LOOP;
+	INSERT INTO measured SELECT ''batch of 100 from L2, median call, a key'', NULL, 1e7 * percentile_cont(0.5) WITHIN GROUP (ORDER BY t)
+		FROM unnest(took) t; END $d$', :n / 500));
 \o /dev/null
 SELECT format('CALL measure(%L, %s, %L, %s, %L)', what, calls, query,
 		CASE WHEN what ~ 'cache_get, L1$|nothing' THEN 8 WHEN what ~ 'from L|batch' THEN 3 ELSE 1 END, round > 0)

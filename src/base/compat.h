@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "storage/dsm.h"
+#include "storage/lock.h"
 #include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 140000
@@ -45,6 +46,13 @@
 #define FO_BACKEND_NUMBER()		(MyProcNumber)
 #else
 #define FO_BACKEND_NUMBER()		(MyBackendId - 1)
+#endif
+
+/* Does this session hold a lock of just this mode? */
+#if PG_VERSION_NUM >= 170000
+#define FO_LOCK_IS_HELD(lock, mode) LockHeldByMe(lock, mode, false)
+#else
+#define FO_LOCK_IS_HELD(lock, mode) LockHeldByMe(lock, mode)
 #endif
 
 /* Is there a snapshot to read toasted values with?  14 tells only of active ones. */

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "executor/spi.h"
@@ -233,7 +234,7 @@ fo_change_own(const FoCacheKey *key, FoCacheItem *item)
 /*
  * Put a value for a key, whose fence is marked.  With a token, which a claim returned,
  * it counts as a fill: false, and nothing is changed, if the key was changed since the
- * token, or if without shared memory nobody can know.
+ * token, or if without shared memory that cannot be excluded.
  */
 bool
 fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
@@ -244,9 +245,14 @@ fo_change_put(FoCacheKey *key, FoCacheItem *item, uint64 token)
 
 	if (key->cell != NULL)
 		data = fo_fence_note(&fo_resource_slot(key->resource)->data);
-	if (fill && (key->cell == NULL || fo_token_raced(key, token)))
+	if (fill && key->cell == NULL)
+	{
+		if (!fo_alone_put(key, item, token))
+			return false;
+	}
+	else if (fill && fo_token_raced(key, token))
 		return false;
-	if (key->resource->uses[FO_LEVEL_3])
+	else if (key->resource->uses[FO_LEVEL_3])
 	{
 		if (!fill)
 			fo_store_put(key, item);

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -32,8 +33,9 @@ static bool exit_hook_set = false;
 static const FoCacheSeed check_seed = {UINT64CONST(0x2545f4914f6cdd1d),
 UINT64CONST(0x27d4eb2f165667c5)};
 
-static uint64
-claim_check(const FoCacheKey *key)
+/* A hash of a key that is the same in all backends, with shared memory or without. */
+uint64
+fo_claim_check(const FoCacheKey *key)
 {
 	return fo_cache_hash(&check_seed, (uint64) key->l1.owner.resource << 32 | key->l1.owner.role,
 						 key->l1.bytes, key->l1.len);
@@ -60,7 +62,7 @@ static FoCacheClaim *
 find_claim(FoCacheShared *shared, const FoCacheKey *key, FoCacheClaim **unused)
 {
 	uint64		hash = claim_hash(key);
-	uint64		check = claim_check(key);
+	uint64		check = fo_claim_check(key);
 	TimestampTz now = GetCurrentTimestamp();
 
 	*unused = NULL;
@@ -99,6 +101,8 @@ fo_claim_done(const FoCacheKey *key)
 	FoCacheClaim *claim;
 	FoCacheClaim *unused;
 
+	if (unlikely(shared == NULL))
+		fo_alone_done(key);
 	if (shared == NULL || pg_atomic_read_u32(&shared->nclaims) == 0)
 		return;
 	LWLockAcquire(&shared->claim_lock, LW_EXCLUSIVE);
@@ -114,6 +118,8 @@ fo_claim_release(uint64 token)
 {
 	FoCacheShared *shared = fo_cache_shared();
 
+	if (unlikely(shared == NULL))
+		fo_alone_release(token);
 	if (shared == NULL || token == 0 || pg_atomic_read_u32(&shared->nclaims) == 0)
 		return;
 	LWLockAcquire(&shared->claim_lock, LW_EXCLUSIVE);
@@ -160,7 +166,7 @@ try_claim(FoCacheShared *shared, FoCacheKey *key, int64 lease_us, uint64 *token,
 		if (claim != NULL)
 		{
 			claim->hash = claim_hash(key);
-			claim->check = claim_check(key);
+			claim->check = fo_claim_check(key);
 			claim->token = *token;
 			claim->lease_end = now + lease_us;
 			claim->pid = MyProcPid;
@@ -204,18 +210,14 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 	for (;;)
 	{
 		bool		found = look_latest(key, flags | FO_LOOK_STALE, item);
-		FoCacheClaim *claim;
+		FoCacheClaim *claim = NULL;
 		TimestampTz lease_end = 0;
 		TimestampTz now;
 
 		if (found && !item->stale)
 			return FO_CLAIM_HIT;
-		if (shared == NULL)
-		{
-			*token = 1;			/* nobody would know of a race: put nothing */
-			return FO_CLAIM_CLAIMED;
-		}
-		if (try_claim(shared, key, lease_us, token, &claim, &lease_end))
+		if (shared == NULL ? fo_alone_claim(key, lease_us, token)
+			: try_claim(shared, key, lease_us, token, &claim, &lease_end))
 		{
 			/* someone may have fulfilled it since we looked */
 			if (look_latest(key, FO_LOOK_QUIET | FO_LOOK_STALE, item) && !item->stale)
@@ -223,7 +225,7 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 				fo_claim_release(*token);
 				return FO_CLAIM_HIT;
 			}
-			if (!fo_token_is_good(key))
+			if (shared != NULL && !fo_token_is_good(key))
 				*token = 1;		/* refused by every put */
 			fo_cache_count(key->resource, FO_COUNT_CLAIMS);
 			return FO_CLAIM_CLAIMED;
@@ -237,6 +239,11 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 		if (!waited)
 			fo_cache_count(key->resource, FO_COUNT_WAITS);
 		waited = true;
+		if (shared == NULL)
+		{
+			fo_alone_wait(deadline - now);
+			continue;
+		}
 		ConditionVariableTimedSleep(&claim->done,
 									Min((Min(deadline, lease_end) - now) / 1000 + 1, MAX_SLEEP_MS),
 									PG_WAIT_EXTENSION);

@@ -147,7 +147,7 @@ explain_state(FoCacheKey *key, FoCacheLevel level, FoCacheItem *item, bool *foun
 	*found = false;
 	if (!key->resource->uses[level])
 		return "not used by the resource";
-	if (level == FO_LEVEL_1 && fo_cache_l1(fo_cache_shared()) == NULL)
+	if (level == FO_LEVEL_1 && key->cell != NULL && fo_cache_l1(fo_cache_shared()) == NULL)
 		return "no shared memory";
 	if (level == FO_LEVEL_2 && strcmp(fo_redis_state(), "closed") != 0)
 		return fo_redis_state();

@@ -32,6 +32,7 @@ typedef struct FoCacheResource
 	uint64		seen;			/* state of the slot's config cell when read */
 	int32		id;
 	int32		version;
+	TransactionId xid;			/* who last changed the row */
 	uint32		name_hash;
 	int			slot;
 	int64		ttl;			/* microseconds; PG_INT64_MAX: for ever */
@@ -123,8 +124,12 @@ extern void fo_sha256(uint8 *digest, int nparts, const void *const *part, const 
 extern bool fo_store_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, ItemPointer tid);
 extern int	fo_store_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *items,
 							  ItemPointerData *tids);
+extern bool fo_store_get_at(FoCacheKey *key, Snapshot snapshot, ItemPointer tid,
+							FoCacheItem *item);
 extern bool fo_store_still(ItemPointer tid);
 extern void fo_store_put(FoCacheKey *key, const FoCacheItem *item);
+extern void fo_store_put_dead(FoCacheKey *key);
+extern bool fo_store_fill(FoCacheKey *key, const FoCacheItem *item, TransactionId horizon);
 extern bool fo_store_delete(FoCacheKey *key);
 extern void fo_store_as_owner(Oid *saved_user, int *saved_context);
 extern uint64 fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types,
@@ -194,6 +199,7 @@ typedef enum FoClaimState
 } FoClaimState;
 extern FoClaimState fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags,
 							 FoCacheItem *item, uint64 *token);
+extern uint64 fo_claim_check(const FoCacheKey *key);
 extern void fo_claim_done(const FoCacheKey *key);
 extern void fo_claim_release(uint64 token);
 

@@ -12,6 +12,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "miscadmin.h"
@@ -370,12 +371,16 @@ look_level(FoCacheKey *key, FoCacheLevel level, Snapshot snapshot, int flags, co
 	switch (level)
 	{
 		case FO_LEVEL_1:
+			if (unlikely(key->cell == NULL))
+				return fo_alone_get(key, snapshot, item);
 			return token->clean && look_l1(key, snapshot, token, item);
 		case FO_LEVEL_2:
 			return (token->clean || RecoveryInProgress()) && fo_redis_get(key, snapshot, item);
 		case FO_LEVEL_3:
 			if (!fo_store_get(key, snapshot, item, &tid))
 				return false;
+			if (unlikely(key->cell == NULL) && key->resource->uses[FO_LEVEL_1])
+				fo_alone_note(key, &tid);
 			break;
 		default:
 			return false;
@@ -442,6 +447,8 @@ look_many_in(FoCacheLevel level, FoCacheKey *keys, int n, Snapshot snapshot, int
 
 		if (found[i].level == FO_LEVEL_NONE || !fo_cache_fresh(&found[i], now, flags))
 			continue;
+		if (unlikely(keys[k].cell == NULL) && keys[k].resource->uses[FO_LEVEL_1])
+			fo_alone_note(&keys[k], &tids[i]);
 		items[k] = found[i];
 		missing[nfresh] = missing[i];
 		fresh[nfresh] = &items[k];
@@ -472,9 +479,9 @@ fo_cache_look_many(FoCacheKey *keys, int n, Snapshot snapshot, int flags, FoCach
 		{
 			case FO_LEVEL_1:
 				for (int i = 0; i < n; i++)
-					if (items[i].level == FO_LEVEL_NONE && !own[i] && tokens[i].clean &&
-						!(look_l1(&keys[i], snapshot, &tokens[i], &items[i]) &&
-						  fo_cache_fresh(&items[i], now, flags)))
+					if (items[i].level == FO_LEVEL_NONE && !own[i] &&
+						!(look_level(&keys[i], FO_LEVEL_1, snapshot, flags, &tokens[i],
+									 &items[i]) && fo_cache_fresh(&items[i], now, flags)))
 						items[i].level = FO_LEVEL_NONE;
 				break;
 			case FO_LEVEL_2:

@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/xact.h"
+#include "cache/cache_alone.h"
 #include "cache/cache_internal.h"
 #include "cache/cache_redis.h"
 #include "catalog/pg_type.h"
@@ -23,9 +25,32 @@
 								 * and 2 */
 #define TAG_SALT			UINT64CONST(0x7461670000000000)
 #define MAX_TAGS			1000
+#define MAX_TAG_BYTES		2000	/* an index of 8 kB pages takes 2700 */
 #define EXPIRE_PAGES		64	/* table pages looked through at a time */
 
-/* Check tags: at most MAX_TAGS, none null.  NULL for an empty array. */
+/* Refuse tags that the index would not take. */
+static void
+check_tag_lengths(ArrayType *tags)
+{
+	Datum	   *elems;
+	int			n;
+
+	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &elems, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		int			bytes = (int) toast_raw_datum_size(elems[i]) - VARHDRSZ;
+
+		if (bytes > MAX_TAG_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("tag of %d bytes is too long", bytes),
+					 errdetail("Tags, of which classification_put makes some from model, version "
+							   "and author, have at most %d bytes.", MAX_TAG_BYTES),
+					 errhint("Use a shorter name or a hash of it.")));
+	}
+}
+
+/* Check tags: at most MAX_TAGS, none null or long.  NULL for an empty array. */
 static ArrayType *
 check_tags(FoCacheResource *resource, ArrayType *tags)
 {
@@ -49,6 +74,7 @@ check_tags(FoCacheResource *resource, ArrayType *tags)
 				 errdetail("Tags are kept in the table, level L3, which the resource does not "
 						   "use."),
 				 errhint("Add L3 to its levels: filteropt.cache_resource_set.")));
+	check_tag_lengths(tags);
 	return tags;
 }
 
@@ -337,6 +363,8 @@ fo_cache_delete_tag(PG_FUNCTION_ARGS)
 
 	fo_change_require_writable("filteropt.cache_delete_tag()");
 	resource = enter_tag(PG_GETARG_TEXT_PP(0), tag);
+	if (fo_cache_shared() == NULL)
+		fo_alone_delete_tag(resource, tag);
 	values[0] = Int32GetDatum(resource->id);
 	values[1] = Int32GetDatum(resource->version);
 	values[2] = PointerGetDatum(tag);
@@ -441,6 +469,8 @@ fo_cache_expire(PG_FUNCTION_ARGS)
 	int64		gone;
 
 	fo_change_require_writable("filteropt.cache_expire()");
+	if (fo_cache_shared() == NULL && !fo_alone_may_sweep())
+		PG_RETURN_INT64(0);
 	SPI_connect();
 	fo_store_as_owner(&user, &context);
 	gone = sweep_table(&entries, pages);

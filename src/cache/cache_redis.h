@@ -78,7 +78,7 @@ extern void fo_redis_tell(FoRedisChange *changes, int n);
 extern bool fo_redis_tell_again(TransactionId since);
 extern void fo_redis_forget_told(TransactionId horizon);
 extern void fo_redis_thin_told(void);
-extern void fo_redis_load_heard(char *run, Size run_size, TimestampTz *at);
+extern void fo_redis_load_heard(char *run, Size run_size, TimestampTz *at, uint64 *place);
 extern void fo_redis_save_heard(const char *run, TimestampTz at);
 extern void fo_redis_track(int timeout_ms);
 extern void fo_redis_close(void);

@@ -63,7 +63,7 @@ static const char *const script_text[FO_SCRIPTS] = {
 };
 
 static redisContext *connection = NULL;
-static char connected_to[256];	/* address the connection was made for */
+static uint64 connected_to;		/* fo_redis_way of the connection */
 static char run_id[RUN_ID_LEN + 1];
 static char script_sha[FO_SCRIPTS][41];
 static bool in_operation = false;
@@ -166,6 +166,7 @@ static redisReply *
 await(redisContext *redis)
 {
 	void	   *reply = NULL;
+	bool		asking = redis->obuf != NULL && redis->obuf[0] != '\0';
 	int			done = 0;
 
 	for (;;)
@@ -178,6 +179,9 @@ await(redisContext *redis)
 		if (!fo_redis_wait(redis, POLLOUT))
 			return NULL;
 	}
+	/* an answer cannot be there yet, unless to something before */
+	if (asking && redis->reader->len == redis->reader->pos && !fo_redis_wait(redis, POLLIN))
+		return NULL;
 	for (;;)
 	{
 		if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK)
@@ -371,18 +375,42 @@ close_at_exit(int code, Datum arg)
 	fo_redis_close();
 }
 
+static uint64
+hash_settings(uint64 hash, int n, const char *const *settings)
+{
+	for (int i = 0; i < n; i++)
+		hash = fo_cache_hash(&(FoCacheSeed) {1, 2}, hash, settings[i], strlen(settings[i]));
+	return hash;
+}
+
+/* Which names in which Redis the settings mean. */
+uint64
+fo_redis_place(void)
+{
+	const char *settings[] = {fo_cache_redis, fo_cache_redis_prefix};
+
+	return hash_settings((uint64) fo_cache_redis_database, lengthof(settings), settings);
+}
+
+/* That, and as whom we go there and how. */
+uint64
+fo_redis_way(void)
+{
+	const char *settings[] = {fo_cache_redis_user, fo_cache_redis_password, fo_cache_redis_tls_ca,
+		fo_cache_redis_tls_cert, fo_cache_redis_tls_key, fo_cache_redis_tls_server_name};
+
+	return hash_settings(fo_redis_place() + (uint64) fo_cache_redis_tls_verify,
+						 lengthof(settings), settings);
+}
+
 /* Make sure that there is a connection to where the settings say. */
 static bool
 ensure_connection(void)
 {
 	static bool exit_hook_set = false;
-	char		address[sizeof(connected_to)];
+	uint64		way = fo_redis_way();
 
-	snprintf(address, sizeof(address), "%s/%d/%s/%08x", fo_cache_redis, fo_cache_redis_database,
-			 fo_cache_redis_user,
-			 (unsigned) fo_cache_hash(&(FoCacheSeed) {1, 2}, 0, fo_cache_redis_password,
-									  strlen(fo_cache_redis_password)));
-	if (connection != NULL && (in_operation || strcmp(address, connected_to) != 0 ||
+	if (connection != NULL && (in_operation || way != connected_to ||
 							   (fo_redis_tls_wanted() && fo_redis_tls_changed())))
 		fo_redis_close();
 	if (connection != NULL)
@@ -390,7 +418,7 @@ ensure_connection(void)
 	connection = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
 	if (connection == NULL)
 		return false;
-	strlcpy(connected_to, address, sizeof(connected_to));
+	connected_to = way;
 	if (!exit_hook_set)
 		before_shmem_exit(close_at_exit, (Datum) 0);
 	exit_hook_set = true;

@@ -25,6 +25,8 @@ extern redisReply *fo_redis_reply(void);
 extern bool fo_redis_end(void);
 extern void fo_redis_fail(const char *what);
 extern const char *fo_redis_run(void);
+extern uint64 fo_redis_place(void);
+extern uint64 fo_redis_way(void);
 
 /* Also used by the worker's own connections. */
 extern redisContext *fo_redis_connect(char *run_id, int timeout_ms);

@@ -24,6 +24,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "cache/cache_redis.h"
+#include "cache/cache_redis_conn.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -151,14 +152,15 @@ fo_redis_thin_told(void)
 				"  ORDER BY name, age(xmin), id DESC)", false, 0);
 }
 
-/* How far this server had listened; "" and 0 if never. */
+/* How far this server had listened, and to which place; "" and 0 if never. */
 void
-fo_redis_load_heard(char *run, Size run_size, TimestampTz *at)
+fo_redis_load_heard(char *run, Size run_size, TimestampTz *at, uint64 *place)
 {
 	run[0] = '\0';
 	*at = 0;
+	*place = 0;
 	SPI_connect();
-	SPI_execute("SELECT run, at FROM filteropt.cache_redis_heard", true, 1);
+	SPI_execute("SELECT run, at, place FROM filteropt.cache_redis_heard", true, 1);
 	if (SPI_processed == 1)
 	{
 		HeapTuple	row = SPI_tuptable->vals[0];
@@ -166,6 +168,7 @@ fo_redis_load_heard(char *run, Size run_size, TimestampTz *at)
 
 		strlcpy(run, SPI_getvalue(row, SPI_tuptable->tupdesc, 1), run_size);
 		*at = DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		*place = (uint64) DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	SPI_finish();
 }
@@ -174,12 +177,14 @@ fo_redis_load_heard(char *run, Size run_size, TimestampTz *at)
 void
 fo_redis_save_heard(const char *run, TimestampTz at)
 {
-	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
-	Datum		values[] = {CStringGetTextDatum(run), TimestampTzGetDatum(at)};
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[] = {CStringGetTextDatum(run), TimestampTzGetDatum(at),
+		Int64GetDatum((int64) fo_redis_place())};
 
 	SPI_connect();
-	SPI_execute_with_args("INSERT INTO filteropt.cache_redis_heard (run, at) VALUES ($1, $2)"
+	SPI_execute_with_args("INSERT INTO filteropt.cache_redis_heard (run, at, place)"
+						  " VALUES ($1, $2, $3)"
 						  " ON CONFLICT (one) DO UPDATE SET run = EXCLUDED.run,"
-						  " at = EXCLUDED.at", 2, types, values, NULL, false, 0);
+						  " at = EXCLUDED.at, place = EXCLUDED.place", 3, types, values, NULL, false, 0);
 	SPI_finish();
 }

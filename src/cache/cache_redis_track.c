@@ -44,6 +44,7 @@
 
 static redisContext *listener = NULL;	/* subscribed */
 static redisContext *asker = NULL;
+static uint64 way;				/* fo_redis_way of both */
 static char run_id[9];
 static char *name_prefix = NULL;
 static char *probe_name = NULL;
@@ -252,21 +253,22 @@ make_names(void)
 
 /*
  * From now on nothing is missed: what is in doubt?  Says in *recent whether what Redis
- * and other servers tell is enough to know.
+ * and other servers tell is enough to know.  It is not where we have never listened.
  */
 static bool
 look_back(TimestampTz since, bool *recent)
 {
 	char		told_run[sizeof(run_id)];
 	TimestampTz at;
+	uint64		place;
 	bool		there;
 
 	if (!remembers(&there))
 		return false;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	fo_redis_load_heard(told_run, sizeof(told_run), &at);
-	heard = Max(heard, at);
+	fo_redis_load_heard(told_run, sizeof(told_run), &at, &place);
+	heard = place == fo_redis_place() ? Max(heard, at) : 0;
 	*recent = heard != 0 && heard <= since &&
 		since - heard <= FO_REDIS_DEAF_MS * INT64CONST(1000);
 	if (!there || strcmp(told_run, run_id) != 0)
@@ -282,6 +284,7 @@ open_ears(void)
 {
 	long long	client;
 
+	way = fo_redis_way();
 	listener = fo_redis_connect(run_id, fo_cache_redis_connect_ms);
 	asker = listener != NULL ? fo_redis_connect(run_id, fo_cache_redis_connect_ms) : NULL;
 	if (asker == NULL)
@@ -398,8 +401,11 @@ fo_redis_track(int timeout_ms)
 		fo_cache_shared() != NULL;
 	int			events;
 
-	if (listener != NULL && !wanted)
+	if (listener != NULL && (!wanted || way != fo_redis_way()))
+	{
 		stop_tracking();
+		next_try = 0;
+	}
 	if (listener == NULL && wanted && GetCurrentTimestamp() >= next_try)
 		(void) start_tracking();
 	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "base/compat.h"
@@ -145,6 +146,7 @@ static void
 read_row(FoCacheResource *resource, HeapTuple tuple, TupleDesc desc)
 {
 	resource->id = DatumGetInt32(column(tuple, desc, COL_ID));
+	resource->xid = HeapTupleHeaderGetXmin(tuple->t_data);
 	resource->version = DatumGetInt32(column(tuple, desc, COL_VERSION));
 	resource->name_hash = hash_bytes((unsigned char *) resource->name, strlen(resource->name));
 	resource->ttl = fo_interval_us(DatumGetIntervalP(column(tuple, desc, COL_TTL)), "ttl");

@@ -114,7 +114,7 @@ fo_cache_shared_place(void)
 {
 	fo_cache_shared();
 	return region.place == FO_SHMEM_MAIN ? "preloaded"
-		: region.place == FO_SHMEM_SEGMENT ? "run time" : "none";
+		: region.place == FO_SHMEM_SEGMENT ? "run time" : "private";
 }
 
 /*

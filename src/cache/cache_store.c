@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -23,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -37,6 +39,7 @@ enum
 };
 
 static SPIPlanPtr put_plan = NULL;
+static SPIPlanPtr fill_plan = NULL;
 static SPIPlanPtr delete_plan = NULL;
 
 static Datum
@@ -60,6 +63,17 @@ row_is_of(TupleTableSlot *slot, const FoCacheKey *key)
 		memcmp(VARDATA_ANY(stored), key->l1.bytes, key->l1.len) == 0;
 }
 
+/* The transaction that wrote a row, FrozenTransactionId if that was long ago. */
+static TransactionId
+slot_writer(TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+
+	Assert(!should_free);
+	return HeapTupleHeaderGetXmin(tuple->t_data);
+}
+
 /* Copy a row into memory of the caller. */
 static void
 read_row(TupleTableSlot *slot, FoCacheItem *item, ItemPointer tid)
@@ -78,8 +92,7 @@ read_row(TupleTableSlot *slot, FoCacheItem *item, ItemPointer tid)
 	item->writer = DatumGetObjectId(slot_value(slot, COL_WRITER, &isnull));
 	value = slot_value(slot, COL_TAGS, &isnull);
 	item->tags = isnull ? NULL : DatumGetArrayTypePCopy(value);
-	value = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull);
-	item->xid = DatumGetTransactionId(value);
+	item->xid = slot_writer(slot);
 	item->xid_is_bound = false;
 	*tid = slot->tts_tid;
 }
@@ -195,6 +208,44 @@ fo_store_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, ItemPointer 
 	return fo_store_get_many(&key, 1, snapshot, item, tid) == 1;
 }
 
+/* Is there such a block?  The relation cannot shrink, being locked. */
+static bool
+block_exists(Relation rel, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	/*
+	 * what was known before it shrank is forgotten by the time we have the
+	 * lock
+	 */
+	return (known != InvalidBlockNumber && block < known) ||
+		block < RelationGetNumberOfBlocks(rel);
+}
+
+/*
+ * Look a key up where its row was found before.  True if the snapshot sees a row of the
+ * key just there, which is then the only one that it sees.
+ */
+bool
+fo_store_get_at(FoCacheKey *key, Snapshot snapshot, ItemPointer tid, FoCacheItem *item)
+{
+	Relation	rel = table_open(fo_cache_relation("cache_entry"), AccessShareLock);
+	bool		found = false;
+
+	if (readable(rel) && ItemPointerIsValid(tid) &&
+		block_exists(rel, ItemPointerGetBlockNumber(tid)))
+	{
+		TupleTableSlot *slot = table_slot_create(rel, NULL);
+
+		found = table_tuple_fetch_row_version(rel, tid, snapshot, slot) && row_is_of(slot, key);
+		if (found)
+			read_row(slot, item, tid);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* Is a row that was read still the newest committed version? */
 bool
 fo_store_still(ItemPointer tid)
@@ -258,14 +309,25 @@ fo_store_run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *va
 	return processed;
 }
 
-/* Insert or replace the row of a key. */
-void
-fo_store_put(FoCacheKey *key, const FoCacheItem *item)
+#define UPSERT \
+	"INSERT INTO filteropt.cache_entry AS e" \
+	" (digest, resource, version, role, key, value," \
+	" created, expires, stale_until, writer, tags)" \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" \
+	" ON CONFLICT (digest) DO UPDATE SET value = EXCLUDED.value," \
+	" created = EXCLUDED.created," \
+	" expires = EXCLUDED.expires, stale_until = EXCLUDED.stale_until," \
+	" writer = EXCLUDED.writer, tags = EXCLUDED.tags"
+
+/* Run an upsert of the row of a key, with a horizon as one more argument if there is one. */
+static bool
+upsert(SPIPlanPtr *plan, const char *sql, FoCacheKey *key, const FoCacheItem *item,
+	   TransactionId horizon)
 {
-	Oid			types[NCOLS] = {BYTEAOID, INT4OID, INT4OID, OIDOID, TEXTOID, JSONBOID,
-		TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID};
-	Datum		values[NCOLS];
-	char		nulls[NCOLS + 1] = "           ";
+	Oid			types[NCOLS + 1] = {BYTEAOID, INT4OID, INT4OID, OIDOID, TEXTOID, JSONBOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTARRAYOID, XIDOID};
+	Datum		values[NCOLS + 1];
+	char		nulls[NCOLS + 2] = "            ";
 
 	values[COL_DIGEST - 1] = PointerGetDatum(digest_datum(key));
 	values[COL_RESOURCE - 1] = Int32GetDatum(key->l1.owner.resource);
@@ -280,21 +342,29 @@ fo_store_put(FoCacheKey *key, const FoCacheItem *item)
 	values[COL_WRITER - 1] = ObjectIdGetDatum(item->writer);
 	values[COL_TAGS - 1] = PointerGetDatum(item->tags);
 	nulls[COL_TAGS - 1] = item->tags ? ' ' : 'n';
-	fo_store_run(&put_plan,
-				 "INSERT INTO filteropt.cache_entry AS e"
-				 " (digest, resource, version, role, key, value,"
-				 " created, expires, stale_until, writer, tags)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-				 " ON CONFLICT (digest) DO UPDATE SET value = EXCLUDED.value,"
-				 " created = EXCLUDED.created,"
-				 " expires = EXCLUDED.expires, stale_until = EXCLUDED.stale_until,"
-				 " writer = EXCLUDED.writer, tags = EXCLUDED.tags",
-				 NCOLS, types, values, nulls);
+	values[NCOLS] = TransactionIdGetDatum(horizon);
+	return fo_store_run(plan, sql, TransactionIdIsValid(horizon) ? NCOLS + 1 : NCOLS, types,
+						values, nulls) > 0;
+}
+
+/* Insert or replace the row of a key. */
+void
+fo_store_put(FoCacheKey *key, const FoCacheItem *item)
+{
+	(void) upsert(&put_plan, UPSERT, key, item, InvalidTransactionId);
+}
+
+/* The same, unless a transaction of the horizon or later has written it: then false. */
+bool
+fo_store_fill(FoCacheKey *key, const FoCacheItem *item, TransactionId horizon)
+{
+	return upsert(&fill_plan, UPSERT " WHERE pg_catalog.age(e.xmin) OPERATOR(pg_catalog.>)"
+				  " pg_catalog.age($12)", key, item, horizon);
 }
 
 /* Upsert a row that is dead from the start: nobody will ever read it. */
-static void
-put_tombstone(FoCacheKey *key)
+void
+fo_store_put_dead(FoCacheKey *key)
 {
 	FoCacheItem item = {.created = DT_NOBEGIN, .expires = DT_NOBEGIN, .stale_until = DT_NOBEGIN,
 		.writer = GetUserId()};
@@ -319,7 +389,7 @@ fo_store_delete(FoCacheKey *key)
 
 	if (unseen)
 	{
-		put_tombstone(key);
+		fo_store_put_dead(key);
 		return true;
 	}
 	values[0] = PointerGetDatum(digest_datum(key));

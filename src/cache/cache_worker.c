@@ -26,18 +26,23 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#define MAX_DATABASES	8
 #define LAUNCH_EVERY_MS 1000
-#define EXPIRE_PAGES	"256"
+#define MAX_PAUSE		(64 * USECS_PER_SEC)
+#define EXPIRE_PAGES	256		/* in each interval */
+#define LISTENING_TURNS 4		/* that they are divided into where news must
+								 * not wait so long */
 
 PGDLLEXPORT void fo_cache_launcher_main(Datum arg);
 PGDLLEXPORT void fo_cache_worker_main(Datum arg);
 
-/* A worker that the launcher has started. */
+/* A worker that the launcher has started, or could not start. */
 typedef struct Started
 {
 	Oid			database;
 	BackgroundWorkerHandle *handle;
+	TimestampTz at;				/* when it was tried last */
+	int64		pause;			/* until the next time, as it does not stay */
+	bool		complained;
 } Started;
 
 static void
@@ -66,18 +71,55 @@ fo_cache_worker_init(void)
 	RegisterBackgroundWorker(&worker);
 }
 
+/* There was no room for a worker. */
 static void
-start_worker(Started *slot, Oid database)
+complain(Started *slot)
 {
+	if (!slot->complained)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("no background worker is left for the cache of database %u",
+						slot->database),
+				 errdetail("Its dead rows are not swept, and with "
+						   "filteropt.cache_redis_shared it does not hear of other servers."),
+				 errhint("Raise max_worker_processes, which is %d.", max_worker_processes)));
+	slot->complained = true;
+}
+
+static void
+start_worker(Started *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
 	BackgroundWorker worker;
 
 	describe_worker(&worker, "fo_cache_worker_main");
 	worker.bgw_flags |= BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_main_arg = ObjectIdGetDatum(database);
-	snprintf(worker.bgw_name, BGW_MAXLEN, "filteropt cache worker for database %u", database);
-	slot->database = database;
+	worker.bgw_main_arg = ObjectIdGetDatum(slot->database);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "filteropt cache worker for database %u",
+			 slot->database);
+	if (slot->handle != NULL)
+		pfree(slot->handle);
+	slot->handle = NULL;
 	if (!RegisterDynamicBackgroundWorker(&worker, &slot->handle))
-		slot->handle = NULL;
+		complain(slot);
+	else
+		slot->complained = false;
+	/* one whose database was dropped, say, ends at once */
+	slot->pause = now - slot->at > MAX_PAUSE ? LAUNCH_EVERY_MS * INT64CONST(1000)
+		: Min(slot->pause * 2, MAX_PAUSE);
+	slot->at = now;
+}
+
+/* Does a database lack a worker, and is it time to start one? */
+static bool
+is_wanted(const Started *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	pid_t		pid;
+
+	if (slot->handle != NULL && GetBackgroundWorkerPid(slot->handle, &pid) != BGWH_STOPPED)
+		return false;
+	return now < slot->at || now - slot->at >= slot->pause;
 }
 
 /* Start workers for databases that use the cache and have none. */
@@ -89,19 +131,15 @@ look_for_databases(Started *started)
 	for (int i = 1; shared != NULL && i < FO_RESOURCE_SLOTS; i++)
 	{
 		Oid			database = shared->slot[i].database;
-		Started    *slot = NULL;
-		pid_t		pid;
+		Started    *slot = started;
 
 		if (!OidIsValid(database))
 			break;
-		for (int s = 0; s < MAX_DATABASES && slot == NULL; s++)
-			if (started[s].database == database || !OidIsValid(started[s].database))
-				slot = &started[s];
-		if (slot == NULL)
-			continue;
-		if (slot->handle == NULL ||
-			GetBackgroundWorkerPid(slot->handle, &pid) == BGWH_STOPPED)
-			start_worker(slot, database);
+		while (OidIsValid(slot->database) && slot->database != database)
+			slot++;
+		slot->database = database;
+		if (is_wanted(slot))
+			start_worker(slot);
 	}
 }
 
@@ -109,7 +147,7 @@ look_for_databases(Started *started)
 void
 fo_cache_launcher_main(Datum arg)
 {
-	Started		started[MAX_DATABASES] = {{InvalidOid, NULL}};
+	static Started started[FO_RESOURCE_SLOTS];
 
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
@@ -138,6 +176,13 @@ is_installed(void)
 	return found;
 }
 
+/* How often the table is looked at in each interval. */
+static int
+turns(void)
+{
+	return fo_cache_redis_shared ? LISTENING_TURNS : 1;
+}
+
 /* One round of table work, in a transaction of its own. */
 static void
 tidy(bool expire)
@@ -150,7 +195,8 @@ tidy(bool expire)
 	if (expire)
 	{
 		SPI_connect();
-		SPI_execute("SELECT filteropt.cache_expire(" EXPIRE_PAGES ")", false, 0);
+		SPI_execute(psprintf("SELECT filteropt.cache_expire(%d)", EXPIRE_PAGES / turns()), false,
+					0);
 		SPI_finish();
 	}
 	PopActiveSnapshot();
@@ -167,7 +213,7 @@ work_if_due(TimestampTz *last)
 	bool		missed = fo_redis_configured() && shared != NULL &&
 		fo_redis_may_miss();
 	bool		expire = fo_cache_expire_ms > 0 &&
-		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000));
+		(now < *last || now - *last >= fo_cache_expire_ms * INT64CONST(1000) / turns());
 
 	if (!missed && !expire)
 		return;
@@ -201,6 +247,7 @@ fo_cache_worker_main(Datum arg)
 		}
 		work_if_due(&last);
 		/* sleeps, or listens to other servers meanwhile */
-		fo_redis_track(fo_cache_expire_ms > 0 ? Min(fo_cache_expire_ms, 1000) : 1000);
+		fo_redis_track(fo_cache_expire_ms > 0
+					   ? Max(Min(fo_cache_expire_ms, 1000) / turns(), 1) : 1000);
 	}
 }

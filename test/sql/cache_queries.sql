@@ -173,6 +173,14 @@ SELECT cached_query('feed', 'SELECT count(*) FROM part');
 TRUNCATE part_1;
 SELECT cached_query('feed', 'SELECT count(*) FROM part');
 
+-- Author and version may be long, not endless.
+SELECT classification_put('by a long name', 'm', '1', author => string_agg(md5(i::text), ''), version => '1'),
+	classification_purge_author(string_agg(md5(i::text), '')) FROM generate_series(1, 62) i;
+\set SHOW_CONTEXT never
+SELECT classification_put('by a name without end', 'm', '1', author => string_agg(md5(i::text), '')) FROM generate_series(1, 300) i;
+SELECT classification_put('by a name without end', 'm', '1', version => repeat('x', 100000));
+\echo :LAST_ERROR_SQLSTATE
+
 DROP TABLE post, keyword_row, part;
 DROP FUNCTION hits, put_all, left_over;
 DROP OWNED BY regress_cache_reader;

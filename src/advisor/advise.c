@@ -364,6 +364,7 @@ fo_index_advise(PG_FUNCTION_ARGS)
 	else
 		read_array(advise, PG_GETARG_ARRAYTYPE_P(0),
 				   PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3));
+	advise->thrifty = !PG_ARGISNULL(1);
 	fo_advise_find(advise);
 	advise->budget = PG_ARGISNULL(1) ? HUGE_VAL : parse_size(advise, PG_GETARG_TEXT_PP(1));
 	chosen = fo_advise_select(advise);

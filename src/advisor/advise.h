@@ -10,7 +10,9 @@
 
 #include <signal.h>
 
+#include "access/htup.h"
 #include "core/index_pick.h"
+#include "core/index_size.h"
 #include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
@@ -31,6 +33,7 @@ typedef struct FoAdviseKey
 	Oid			collation;
 	bool		descending;
 	bool		nulls_first;
+	int			buckets;		/* option of gram_ops, 0 for others */
 } FoAdviseKey;
 
 /* An index that does not exist. */
@@ -140,6 +143,7 @@ typedef struct FoAdvise
 	List	   *writes;			/* of FoAdviseWrites */
 	FoAdviseIndex *indexes[FO_PICK_MAX];
 	int			nindexes;
+	bool		thrifty;		/* a budget was given */
 	double		budget;			/* bytes */
 	TimestampTz deadline;
 	bool		late;			/* the deadline came first */
@@ -170,7 +174,11 @@ extern char *fo_advise_table(Oid relid);
 extern bool fo_advise_finds_one(Oid relid, const Bitmapset *columns);
 extern char *fo_advise_key_text(const FoAdviseIndex *index, int key);
 
+/* advise_gin.c */
+extern FoIndexSize fo_advise_size_gin(FoAdviseIndex *index, double heap_pages, double width);
+
 /* advise_estimate.c */
+extern HeapTuple fo_advise_statistics(Oid relid, AttrNumber attnum);
 extern void fo_advise_estimate(FoAdvise *advise, FoAdviseIndex *index);
 extern double fo_advise_distinct(Oid relid, AttrNumber attnum, double tuples);
 extern double fo_advise_correlation(Oid relid, AttrNumber attnum);
@@ -192,6 +200,7 @@ extern void fo_advise_needs_stop(void);
 extern void fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);
 
 /* advise_candidate.c */
+extern Bitmapset *fo_advise_fixed_columns(List *predicate);
 extern void fo_advise_generate(FoAdvise *advise, FoAdviseQuery *query);
 extern void fo_advise_relate(FoAdvise *advise, FoAdviseQuery *query, int from);
 

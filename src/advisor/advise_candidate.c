@@ -14,6 +14,7 @@
 
 #include "access/sysattr.h"
 #include "advisor/advise.h"
+#include "advisor/gram.h"
 #include "catalog/pg_am.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
@@ -23,6 +24,7 @@
 
 #define BRIN_PAGES			256 /* a table below has no use for BRIN */
 #define BRIN_CORRELATION	0.9
+#define WORTH_LEAVING_OUT	0.9 /* a search of these rows alone */
 #define MOST_TERMS			6	/* of one kind that are combined */
 
 /* What is combined for one table: the terms that a predicate leaves. */
@@ -180,8 +182,8 @@ suggest_all(const Kit *kit)
 }
 
 /* The columns that a predicate leaves one value, or few. */
-static Bitmapset *
-fixed_columns(List *predicate)
+Bitmapset *
+fo_advise_fixed_columns(List *predicate)
 {
 	Bitmapset  *columns = NULL;
 	ListCell   *lc;
@@ -227,7 +229,7 @@ static void
 suggest_under(FoAdvise *advise, const FoAdviseNeed *need, List *predicate, double share)
 {
 	Kit			kit = {advise, need, predicate, share, NIL, NIL, NIL, NIL};
-	Bitmapset  *fixed = fixed_columns(predicate);
+	Bitmapset  *fixed = fo_advise_fixed_columns(predicate);
 	ListCell   *lc;
 
 	foreach(lc, need->terms)
@@ -254,7 +256,7 @@ static void
 suggest_mere_predicate(FoAdvise *advise, const FoAdviseNeed *need, List *predicate, double share)
 {
 	Kit			kit = {advise, need, predicate, share, NIL, NIL, NIL, NIL};
-	Bitmapset  *fixed = fixed_columns(predicate);
+	Bitmapset  *fixed = fo_advise_fixed_columns(predicate);
 	ListCell   *lc;
 
 	foreach(lc, need->terms)
@@ -269,9 +271,65 @@ suggest_mere_predicate(FoAdvise *advise, const FoAdviseNeed *need, List *predica
 	}
 }
 
-/* Indexes of other kinds: GIN and GiST as wanted, BRIN for ordered columns. */
+/* Bytes of a key's values. */
+static double
+width_of(Oid relid, const FoAdviseKey *key)
+{
+	int32		width = key->attnum ? get_attavgwidth(relid, key->attnum) : 0;
+
+	return width > 0 ? width : get_typavgwidth(key->type, -1);
+}
+
+/*
+ * Is the term one for gram_ops, where pg_trgm does as well and more besides,
+ * and space does not matter?
+ */
+static bool
+is_second_best(const FoAdvise *advise, const FoAdviseNeed *need, const FoAdviseTerm *term)
+{
+	ListCell   *lc;
+
+	if (advise->thrifty || term->key.opclass != fo_gram_opclass())
+		return false;
+	foreach(lc, need->terms)
+	{
+		const FoAdviseTerm *other = lfirst(lc);
+
+		if (other->am == GIN_AM_OID && other->key.opfamily != term->key.opfamily &&
+			other->key.attnum == term->key.attnum && equal(other->key.expr, term->key.expr))
+			return true;
+	}
+	return false;
+}
+
+/* GIN and the like, under a predicate or none. */
 static void
-suggest_others(FoAdvise *advise, const FoAdviseNeed *need)
+suggest_search(FoAdvise *advise, const FoAdviseNeed *need, List *predicate, double share)
+{
+	ListCell   *lc;
+
+	foreach(lc, need->terms)
+	{
+		const FoAdviseTerm *term = lfirst(lc);
+		FoAdviseIndex index = {0};
+
+		if (term->use != FO_ADVISE_OTHER || is_second_best(advise, need, term))
+			continue;
+		index.relid = need->relid;
+		index.share = Max(share, 1e-9);
+		index.predicate = predicate;
+		index.nkeys = 1;
+		index.keys[0] = term->key;
+		index.am = term->am;
+		if (term->key.opclass == fo_gram_opclass())
+			index.keys[0].buckets = fo_gram_buckets_for(width_of(need->relid, &term->key));
+		fo_advise_add_index(advise, &index);
+	}
+}
+
+/* BRIN for columns in whose order the table lies. */
+static void
+suggest_brin(FoAdvise *advise, const FoAdviseNeed *need)
 {
 	ListCell   *lc;
 	double		pages;
@@ -288,18 +346,13 @@ suggest_others(FoAdvise *advise, const FoAdviseNeed *need)
 		index.share = 1;
 		index.nkeys = 1;
 		index.keys[0] = term->key;
-		index.am = term->am;
-		if (term->use == FO_ADVISE_OTHER)
+		index.am = BRIN_AM_OID;
+		if (term->use == FO_ADVISE_RANGE && term->key.attnum && pages >= BRIN_PAGES &&
+			fabs(fo_advise_correlation(need->relid, term->key.attnum)) >= BRIN_CORRELATION &&
+			OidIsValid(opclass = GetDefaultOpClass(term->key.type, BRIN_AM_OID)) &&
+			fo_advise_key_for(BRIN_AM_OID, get_opclass_family(opclass), term->key.type,
+							  &index.keys[0]))
 			fo_advise_add_index(advise, &index);
-		else if (term->use == FO_ADVISE_RANGE && term->key.attnum && pages >= BRIN_PAGES &&
-				 fabs(fo_advise_correlation(need->relid, term->key.attnum)) >= BRIN_CORRELATION &&
-				 OidIsValid(opclass = GetDefaultOpClass(term->key.type, BRIN_AM_OID)) &&
-				 fo_advise_key_for(BRIN_AM_OID, get_opclass_family(opclass), term->key.type,
-								   &index.keys[0]))
-		{
-			index.am = BRIN_AM_OID;
-			fo_advise_add_index(advise, &index);
-		}
 	}
 }
 
@@ -339,6 +392,8 @@ suggest_for(FoAdvise *advise, FoAdviseNeed *need)
 		suggest_under(advise, need, list_make1(predicate->clause), predicate->selectivity);
 		suggest_mere_predicate(advise, need, list_make1(predicate->clause),
 							   predicate->selectivity);
+		if (predicate->selectivity < WORTH_LEAVING_OUT)
+			suggest_search(advise, need, list_make1(predicate->clause), predicate->selectivity);
 		all = lappend(all, predicate->clause);
 		share *= predicate->selectivity;
 	}
@@ -347,7 +402,8 @@ suggest_for(FoAdvise *advise, FoAdviseNeed *need)
 		suggest_under(advise, need, all, share);
 		suggest_mere_predicate(advise, need, all, share);
 	}
-	suggest_others(advise, need);
+	suggest_search(advise, need, NIL, 1);
+	suggest_brin(advise, need);
 }
 
 /* Add the candidates for a query to those that there are. */

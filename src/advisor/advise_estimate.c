@@ -9,6 +9,7 @@
 #include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "advisor/advise.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -17,14 +18,17 @@
 #include "catalog/pg_type.h"
 #include "core/index_size.h"
 #include "fmgr.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#define NUMERIC_WIDTH	8		/* of a number that an expression makes */
+
 /* The statistics of a column, those with inheritance if there are some. */
-static HeapTuple
-column_statistics(Oid relid, AttrNumber attnum)
+HeapTuple
+fo_advise_statistics(Oid relid, AttrNumber attnum)
 {
 	for (int inherit = 1; inherit >= 0; inherit--)
 	{
@@ -66,7 +70,7 @@ fo_advise_table_size(Oid relid, double *pages, double *tuples)
 double
 fo_advise_distinct(Oid relid, AttrNumber attnum, double tuples)
 {
-	HeapTuple	tuple = column_statistics(relid, attnum);
+	HeapTuple	tuple = fo_advise_statistics(relid, attnum);
 	double		distinct = 0;
 
 	if (tuple)
@@ -85,7 +89,7 @@ fo_advise_distinct(Oid relid, AttrNumber attnum, double tuples)
 double
 fo_advise_correlation(Oid relid, AttrNumber attnum)
 {
-	HeapTuple	tuple = column_statistics(relid, attnum);
+	HeapTuple	tuple = fo_advise_statistics(relid, attnum);
 	AttStatsSlot slot;
 	double		correlation = 0;
 
@@ -125,7 +129,10 @@ add_value(double bytes, Oid type, double width)
 	return bytes + width;
 }
 
-/* Are equal keys the same bytes, so that a B-tree stores them once? */
+/*
+ * Are equal keys the same bytes, so that a B-tree stores them once?  Those of
+ * char(n) are not, whatever their operator class says.
+ */
 static bool
 merges(const FoAdviseIndex *index)
 {
@@ -137,7 +144,7 @@ merges(const FoAdviseIndex *index)
 		Oid			proc = get_opfamily_proc(key->opfamily, key->opcintype, key->opcintype,
 											 BTEQUALIMAGE_PROC);
 
-		if (!OidIsValid(proc) ||
+		if (!OidIsValid(proc) || key->opcintype == BPCHAROID ||
 			!DatumGetBool(OidFunctionCall1Coll(proc, key->collation,
 											   ObjectIdGetDatum(key->opcintype))))
 			return false;
@@ -145,42 +152,10 @@ merges(const FoAdviseIndex *index)
 	return true;
 }
 
-/* Keys that GIN makes of a value, on average. */
-static double
-items_of(const FoAdviseIndex *index, double width)
-{
-	const FoAdviseKey *key = &index->keys[0];
-	HeapTuple	tuple;
-	AttStatsSlot slot;
-	double		items = 0;
-
-	tuple = key->attnum ? column_statistics(index->relid, key->attnum) : NULL;
-	if (tuple)
-	{
-		if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_DECHIST, InvalidOid,
-							 ATTSTATSSLOT_NUMBERS))
-		{
-			items = slot.nnumbers > 0 ? slot.numbers[slot.nnumbers - 1] : 0;
-			free_attstatsslot(&slot);
-		}
-		ReleaseSysCache(tuple);
-	}
-	if (items > 0)
-		return items;
-	switch (getBaseType(key->type))
-	{
-		case TSVECTOROID:
-			return Max(1, width / 12);
-		case JSONBOID:
-			return Max(1, width / 16);
-		default:				/* trigrams of a text */
-			return width + 1;
-	}
-}
-
 /*
  * How many values of a column the rows of the index have.  A value with r rows
- * in the table is missing from a share s of them with probability (1 - s)^r.
+ * in the table is missing from a share s of them with probability (1 - s)^r;
+ * a condition on the column leaves hardly any.
  */
 static double
 distinct_among(const FoAdviseIndex *index, AttrNumber attnum)
@@ -188,29 +163,59 @@ distinct_among(const FoAdviseIndex *index, AttrNumber attnum)
 	double		rows = index->tuples / index->share;
 	double		distinct = fo_advise_distinct(index->relid, attnum, rows);
 
+	if (bms_is_member(attnum, fo_advise_fixed_columns(index->predicate)))
+		return 1;
 	return distinct * (1 - pow(1 - index->share, Max(1, rows / distinct)));
+}
+
+/* The only column of an expression; 0 if there are several, or none. */
+static AttrNumber
+column_of(const FoAdviseKey *key)
+{
+	Bitmapset  *attrs = NULL;
+
+	if (key->attnum)
+		return key->attnum;
+	pull_varattnos(key->expr, 1, &attrs);
+	if (bms_membership(attrs) != BMS_SINGLETON)
+		return 0;
+	return (AttrNumber) (bms_singleton_member(attrs) + FirstLowInvalidHeapAttributeNumber);
+}
+
+/* Bytes of a key: a text that is made of a column's is as long as that. */
+static double
+key_width(const FoAdviseIndex *index, const FoAdviseKey *key)
+{
+	AttrNumber	attnum = column_of(key);
+
+	if (key->attnum || (attnum > 0 && get_typlen(key->type) == -1 &&
+						get_typlen(get_atttype(index->relid, attnum)) == -1))
+		return column_width(index->relid, attnum);
+	return key->type == NUMERICOID ? NUMERIC_WIDTH : get_typavgwidth(key->type, -1);
 }
 
 /* What the index would hold. */
 static FoIndexContent
 content_of(const FoAdviseIndex *index)
 {
-	FoIndexContent content = {index->tuples, 1, 0, merges(index), 0};
+	FoIndexContent content = {index->tuples, 1, 0, merges(index)};
 	int			attnum = -1;
 
 	for (int i = 0; i < index->nkeys; i++)
 	{
 		const FoAdviseKey *key = &index->keys[i];
-		double		width = key->attnum ? column_width(index->relid, key->attnum) :
-			get_typavgwidth(key->type, -1);
+		AttrNumber	column = column_of(key);
 
-		content.width = add_value(content.width, key->type, width);
-		content.distinct *= key->attnum ?
-			distinct_among(index, key->attnum) : 0.3 * index->tuples;
+		content.width = add_value(content.width, key->type, key_width(index, key));
+		content.distinct *= column > 0 ? distinct_among(index, column) : index->tuples;
 	}
 	while ((attnum = bms_next_member(index->include, attnum)) >= 0)
 		content.width = add_value(content.width, get_atttype(index->relid, (AttrNumber) attnum),
 								  column_width(index->relid, (AttrNumber) attnum));
+
+	/* Not all combinations of several columns' values occur. */
+	if (index->nkeys > 1)
+		content.distinct *= 1 - exp(-index->tuples / content.distinct);
 	content.distinct = Max(1, Min(content.distinct, index->tuples));
 	return content;
 }
@@ -231,12 +236,7 @@ fo_advise_estimate(FoAdvise *advise, FoAdviseIndex *index)
 	else if (index->am == BRIN_AM_OID)
 		size = fo_index_size_brin(heap_pages, content.width);
 	else if (index->am == GIN_AM_OID)
-	{
-		index->items = content.items = items_of(index, content.width);
-		content.distinct = Min(content.tuples * content.items / 4, 50000);
-		content.width = Min(content.width, 12);
-		size = fo_index_size_gin(&content);
-	}
+		size = fo_advise_size_gin(index, heap_pages, content.width);
 	else
 		size = fo_index_size_gist(&content);
 	index->pages = size.pages;

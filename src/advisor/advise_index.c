@@ -233,6 +233,9 @@ fo_advise_add_index(FoAdvise *advise, const FoAdviseIndex *index)
 	added->oid = FirstNormalObjectId - FO_PICK_MAX + added->number;
 	fo_advise_estimate(advise, added);
 	advise->indexes[advise->nindexes++] = added;
+	if (message_level_is_interesting(DEBUG1))
+		elog(DEBUG1, "index_advise: %.0f bytes are estimated for %s", added->bytes,
+			 fo_advise_ddl(added, NULL));
 	MemoryContextSwitchTo(old);
 	return added;
 }
@@ -278,6 +281,8 @@ append_key_options(StringInfo buf, const FoAdviseIndex *index, const FoAdviseKey
 		appendStringInfo(buf, " COLLATE %s", generate_collation_name(key->collation));
 	if (GetDefaultOpClass(key->type, index->am) != key->opclass)
 		appendStringInfo(buf, " %s", generate_opclass_name(key->opclass));
+	if (key->buckets)
+		appendStringInfo(buf, " (buckets=%d)", key->buckets);
 	if (key->descending)
 		appendStringInfoString(buf, key->nulls_first ? " DESC" : " DESC NULLS LAST");
 	else if (key->nulls_first)

@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "advisor/advise.h"
+#include "advisor/gram.h"
 #include "base/compat_query.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
@@ -75,6 +76,8 @@ describe_keys(IndexOptInfo *info, const FoAdviseIndex *index, const AttrMap *map
 		info->opfamily[i] = key->opfamily;
 		info->opcintype[i] = key->opcintype;
 		info->canreturn[i] = index->am == BTREE_AM_OID;
+		if (key->buckets)
+			info->opclassoptions[i] = fo_gram_options(key->buckets);
 		if (key->expr)
 			info->indexprs = lappend(info->indexprs, for_table(key->expr, info->rel, map));
 		if (routine->amcanorder)

@@ -5,8 +5,8 @@
  * A million different bigints: an entry of a B-tree leaf takes 8 bytes of
  * header, 8 of key and 4 of line pointer; 90 % of a page's 8,152 bytes hold
  * 366 of them, which makes 2,733 leaves.  With 1,000 keys of 1,000 rows each
- * an entry holds as many row addresses of 6 bytes as a third of a page has
- * room for, and the leaves shrink to 826.
+ * an entry holds as many row addresses of 6 bytes as fit into a sixth of a
+ * page, and the leaves shrink to 833.
  */
 #include <math.h>
 
@@ -16,6 +16,11 @@
 #define LINE_POINTER	4.0
 #define TUPLE_HEADER	8.0
 #define ROW_ADDRESS		6.0
+#define POSTING_HEADER	8.0		/* the first address, and the length */
+#define POSTING_FILL	0.85	/* of the pages of a long list in a GIN index */
+#define ENTRY_FILL		0.6		/* of its pages of entries */
+#define SHARED_KEYS		0.8		/* of those that could be, keys with several
+								 * rows */
 #define POSTING_LIMIT	1352.0	/* bytes that a merged B-tree entry reaches */
 
 static double
@@ -39,42 +44,75 @@ with_upper_levels(double leaves, double entry)
 	return size;
 }
 
+/*
+ * Bytes of a B-tree's entries if equal keys are stored once.  Where there are
+ * little more rows than keys, some keys have several rows and most have one.
+ */
+static double
+merged_bytes(const FoIndexContent *content, double entry)
+{
+	double		distinct = fmax(1, fmin(content->distinct, content->tuples));
+	double		further = content->tuples - distinct;
+	double		room = fmax(2, (POSTING_LIMIT - entry) / ROW_ADDRESS);
+	double		entries = fmax(distinct, content->tuples / room);
+	double		shared = fmin(fmin(distinct, further) * SHARED_KEYS, content->tuples);
+
+	return entries * entry + (further + shared) * ROW_ADDRESS + shared * ROW_ADDRESS / 2;
+}
+
 /* A B-tree built at once, with the default fill factor. */
 FoIndexSize
 fo_index_size_btree(const FoIndexContent *content)
 {
 	double		entry = align8(TUPLE_HEADER + content->width) + LINE_POINTER;
-	double		per_key = content->tuples / fmax(1, content->distinct);
-	double		bytes = content->tuples * entry;
+	double		bytes = content->merges ? merged_bytes(content, entry) : content->tuples * entry;
 
-	if (content->merges && per_key >= 2)
-	{
-		double		room = fmax(2, (POSTING_LIMIT - entry) / ROW_ADDRESS);
-		double		merged = fmin(per_key, room);
-
-		bytes = content->tuples / merged * (entry + align8(merged * ROW_ADDRESS));
-	}
 	return with_upper_levels(fmax(1, ceil(bytes / (PAGE_ROOM * 0.89))), entry);
 }
 
 /*
- * A GIN index built at once: entries with the rows of each key, whose
- * addresses are compressed to the distance to the previous one: the byte or
- * two of a dense list, four of a sparse one.
+ * Bytes of the list of a key's rows: each is stored as the distance to the one
+ * before.  Within a page of the table that is a byte; to another page two, three
+ * if it is 8 pages away, four from 1024 on.
  */
-FoIndexSize
-fo_index_size_gin(const FoIndexContent *content)
+static double
+posting_bytes(const FoGinTable *table, double share)
 {
-	double		addresses = content->tuples * content->items;
-	double		distinct = fmax(1, fmin(content->distinct, addresses));
-	double		per_key = addresses / distinct;
-	double		gap = fmax(1, content->tuples / fmax(1, per_key));
-	double		address = fmin(6, fmax(1, (log2(gap) + 4) / 7));
-	double		entry = align8(TUPLE_HEADER + content->width) + LINE_POINTER;
-	double		bytes = distinct * entry + addresses * address;
+	double		rows = table->tuples * share;
+	double		pages = table->pages * (1 - exp(-rows / table->pages));
+	double		step = table->pages / pages;
+
+	return (rows - pages) + pages * (2 + exp(-8 / step) + exp(-1024 / step));
+}
+
+/*
+ * Add keys of a GIN index, each of which a share of the rows has.  A short list
+ * of rows is part of the entry; one that exceeds a third of a page has pages
+ * of its own, of which three quarters are used.
+ */
+void
+fo_index_size_gin_add(FoGinSize *size, const FoGinTable *table, double keys, double share,
+					  double width)
+{
+	double		list = posting_bytes(table, share);
+	double		entry = align8(TUPLE_HEADER + align8(width)) + LINE_POINTER;
+
+	if (list < PAGE_ROOM / 3 - entry)
+		entry += align8(POSTING_HEADER + list);
+	else if (list < PAGE_ROOM * POSTING_FILL)
+		size->pages += keys;
+	else
+		size->pages += keys * (1 + ceil(list / (PAGE_ROOM * POSTING_FILL)));
+	size->bytes += keys * entry;
+}
+
+/* A GIN index built at once; entries are inserted in order, in pages that split in halves. */
+FoIndexSize
+fo_index_size_gin(const FoGinSize *gin)
+{
 	FoIndexSize size;
 
-	size.pages = ceil(bytes / (PAGE_ROOM * 0.9)) + 2;
+	size.pages = 2 + ceil(gin->bytes / (PAGE_ROOM * ENTRY_FILL)) + gin->pages;
 	size.height = 0;
 	return size;
 }

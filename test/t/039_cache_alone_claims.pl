@@ -74,6 +74,21 @@ for my $key (sort keys %change)
 	$one->query_safe("SELECT cache_unclaim($token)");
 	is(sql(qq{SELECT coalesce(cache_get('c', '$key')::text, 'none')}), $key eq 'put' ? '"new"' : 'none', "$key: as it was left");
 }
+# One statement reads, is delayed, claims and puts: the change came between.
+sql(q{CREATE TABLE public.base AS SELECT 1 AS v});
+$two->query_safe('SELECT pg_advisory_lock(1)');
+$one->query_until(qr/sent/, q{\echo sent
+	WITH read AS MATERIALIZED (SELECT v FROM base),
+		delay AS MATERIALIZED (SELECT v, pg_advisory_lock(1)::text AS got FROM read),
+		claim AS MATERIALIZED (SELECT v, (cache_claim('c', 'at once' || got, wait => '0')).token FROM delay)
+	SELECT 'kept ' || cache_put('c', 'at once', to_jsonb(v), token => token) FROM claim;
+});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
+sql(q{UPDATE public.base SET v = 2; SELECT cache_delete('c', 'at once')});
+$two->query_safe('SELECT pg_advisory_unlock(1)');
+like($one->query_safe('SELECT pg_advisory_unlock_all()'), qr/kept false/, 'what a statement read before it claimed is refused');
+is(sql(q{SELECT cache_get('c', 'at once')}), '', 'and not cached');
+
 $token = claim($one, 'tagged');
 is(put($one, 'tagged', $token, q{, tags => '{t,u}'}), 't', 'a value with tags');
 sql(q{SELECT cache_delete_tag('c', 't')});

@@ -51,16 +51,15 @@ database_name(void)
 	return name;
 }
 
-/* The name of a key without prefix and run id. */
+/* What precedes the key in its name: who owns it, without prefix and run id. */
 static void
-append_name(StringInfo to, FoCacheKey *key)
+append_owner(StringInfo to, FoCacheKey *key)
 {
 	char	   *role = OidIsValid(key->l1.owner.role)
 		? GetUserNameFromId(key->l1.owner.role, true) : NULL;
 
 	appendStringInfo(to, "%s:%s:%d:%s:", database_name(), key->resource->name,
 					 (int) key->l1.owner.version, role ? role : "");
-	appendBinaryStringInfo(to, key->l1.bytes, key->l1.len);
 }
 
 /* The whole name, for the Redis process of the present connection. */
@@ -137,7 +136,8 @@ fo_redis_name(FoCacheKey *key, FoRedisChange *change)
 	StringInfoData name;
 
 	initStringInfo(&name);
-	append_name(&name, key);
+	append_owner(&name, key);
+	appendBinaryStringInfo(&name, key->l1.bytes, key->l1.len);
 	change->name = name.data;
 	change->name_len = name.len;
 }
@@ -257,24 +257,27 @@ fo_redis_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item)
 	return fo_redis_get_many(&key, 1, snapshot, item) == 1;
 }
 
-/* Send one MGET for all keys. */
+/* Send one MGET for all keys, which have one owner. */
 static void
 send_mget(FoCacheKey **keys, int n)
 {
 	const char **argv = palloc(sizeof(char *) * (n + 1));
 	size_t	   *len = palloc(sizeof(size_t) * (n + 1));
+	StringInfoData owner;
 
+	initStringInfo(&owner);
+	appendStringInfo(&owner, "%s%s:", fo_cache_redis_prefix, fo_redis_run());
+	append_owner(&owner, keys[0]);
 	argv[0] = "MGET";
 	len[0] = 4;
 	for (int i = 0; i < n; i++)
 	{
-		StringInfoData name;
+		char	   *name = palloc(owner.len + keys[i]->l1.len);
 
-		initStringInfo(&name);
-		appendStringInfo(&name, "%s%s:", fo_cache_redis_prefix, fo_redis_run());
-		append_name(&name, keys[i]);
-		argv[i + 1] = name.data;
-		len[i + 1] = name.len;
+		memcpy(name, owner.data, owner.len);
+		memcpy(name + owner.len, keys[i]->l1.bytes, keys[i]->l1.len);
+		argv[i + 1] = name;
+		len[i + 1] = owner.len + keys[i]->l1.len;
 	}
 	fo_redis_command(n + 1, argv, len);
 }

@@ -124,6 +124,7 @@ extern bool fo_store_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, 
 extern int	fo_store_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *items,
 							  ItemPointerData *tids);
 extern bool fo_store_still(ItemPointer tid);
+extern bool fo_store_is_logged(void);
 extern void fo_store_put(FoCacheKey *key, const FoCacheItem *item);
 extern bool fo_store_delete(FoCacheKey *key);
 extern void fo_store_as_owner(Oid *saved_user, int *saved_context);

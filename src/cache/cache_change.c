@@ -40,6 +40,7 @@ typedef struct Change
 	FoCacheResource resource;	/* as it was when the change was made */
 	FoCacheItem item;			/* level FO_LEVEL_NONE: deleted */
 	bool		has_value;		/* item.value was kept */
+	bool		tagged;
 	FoFenceNote data;			/* of all values of the resource, when put */
 	SubTransactionId subid;
 	int			previous;		/* change of the same key before this one */
@@ -165,6 +166,7 @@ keep_value(Change *change, const FoCacheItem *item)
 	Size		bytes = item->value == NULL ? 0 : VARSIZE(item->value);
 
 	change->item = *item;
+	change->tagged = item->tags != NULL;
 	change->item.value = NULL;
 	change->item.tags = NULL;
 	change->has_value = item->value == NULL ||
@@ -436,9 +438,10 @@ list_redis_changes(void)
 			(void) GetTopTransactionId();
 		nredis++;
 	}
+	/* a delete by tag must find what Redis has, after a crash too */
 	for (int i = 0; i < nchanges; i++)
 		if (changes[i]->redis != NULL && changes[i]->item.level == FO_LEVEL_OWN &&
-			changes[i]->has_value)
+			changes[i]->has_value && (!changes[i]->tagged || fo_store_is_logged()))
 		{
 			set_xid(changes[i], GetTopTransactionIdIfAny());
 			fo_redis_record(&changes[i]->key, &changes[i]->item, changes[i]->redis);

@@ -35,7 +35,8 @@
 typedef struct Mark
 {
 	FoCacheCell *cell;			/* hash key */
-	uint64		clock;			/* when first marked, or of our own publication */
+	uint64		clock;			/* when first marked, or of our own
+								 * publication */
 	uint64		first_clock;	/* when first marked */
 	uint32		times;			/* we have marked it */
 	bool		raced;			/* others held a mark then */

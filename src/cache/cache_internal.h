@@ -127,6 +127,7 @@ extern int	fo_store_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCach
 extern bool fo_store_get_at(FoCacheKey *key, Snapshot snapshot, ItemPointer tid,
 							FoCacheItem *item);
 extern bool fo_store_still(ItemPointer tid);
+extern bool fo_store_is_logged(void);
 extern void fo_store_put(FoCacheKey *key, const FoCacheItem *item);
 extern void fo_store_put_dead(FoCacheKey *key);
 extern bool fo_store_fill(FoCacheKey *key, const FoCacheItem *item, TransactionId horizon);

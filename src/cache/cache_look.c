@@ -228,7 +228,8 @@ fill_above(FoCacheKey **keys, FoCacheItem **items, const FoToken **tokens, ItemP
 		if (resource->uses[FO_LEVEL_1])
 			store_l1(keys[i], tokens[i], items[i]);
 		if (!redis || !from_table || now >= items[i]->expires ||
-			keys[i]->l1.len > FO_REDIS_MAX_KEY)
+			keys[i]->l1.len > FO_REDIS_MAX_KEY ||
+			(items[i]->tags != NULL && !fo_store_is_logged()))
 			continue;
 		keys[missing] = keys[i];
 		items[missing] = items[i];

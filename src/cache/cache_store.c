@@ -201,6 +201,13 @@ fo_store_get_many(FoCacheKey **keys, int n, Snapshot snapshot, FoCacheItem *item
 	return found;
 }
 
+/* Will the rows, and with them the tags of values, be there after a crash? */
+bool
+fo_store_is_logged(void)
+{
+	return get_rel_persistence(fo_cache_relation("cache_entry")) == RELPERSISTENCE_PERMANENT;
+}
+
 /* Look one key up. */
 bool
 fo_store_get(FoCacheKey *key, Snapshot snapshot, FoCacheItem *item, ItemPointer tid)

@@ -122,8 +122,8 @@ fo_token_store(FoCacheKey *key, FoCacheItem *item, uint64 token)
 	fo_store_put(key, item);
 
 	/*
-	 * who changes the key from now on finds our mark, and waits for us before it deletes the
-	 * row, seen or unseen (fo_store_delete)
+	 * who changes the key from now on finds our mark, and waits for us before
+	 * it deletes the row, seen or unseen (fo_store_delete)
 	 */
 	raced = fo_token_raced(key, token);
 	if (raced)

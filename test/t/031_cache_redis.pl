@@ -31,6 +31,27 @@ sub heal
 	return;
 }
 
+# Change settings; new sessions have them then.
+my $settings = 0;
+sub set_conf
+{
+	$settings++;
+	$node->append_conf('postgresql.conf', join "\n", @_, "test.settings = $settings");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('test.settings', true) = '$settings'") or die 'no new settings';
+	return;
+}
+
+# New settings bring statements to a result, once every process has heard of them: until then
+# one with the old ones may open the breaker for all.
+sub settles
+{
+	my ($query, $expected, $name) = @_;
+	heal();
+	ok($node->poll_query_until('postgres', "SET search_path = filteropt, public; $query", "SET\n$expected"), $name);
+	return;
+}
+
 sql(q{SELECT cache_resource_add('l23', levels => '{L2,L3}', version => 100);
 	SELECT cache_resource_add('l2', levels => '{L2}', version => 101);
 	SELECT cache_resource_add('all', levels => '{L1,L3,L2}', version => 102)});
@@ -112,10 +133,8 @@ is(sql(q{SELECT value FROM cache_get('l23', ARRAY['m'])}), '"full"', 'and back')
 $redis->cli('CONFIG', 'SET', 'requirepass', 'secret');
 $redis->cli('-a', 'secret', 'CLIENT', 'KILL', 'TYPE', 'normal');
 is(sql(q{SELECT cache_put('l23', 'p', '1'); SELECT cache_get('l23', 'p')}), "t\n1", 'password refused: works without');
-$node->append_conf('postgresql.conf', "filteropt.cache_redis_password = 'secret'");
-$node->reload;
-heal();
-is(sql(q{SELECT cache_put('l2', 'p', '2'); SELECT cache_get('l2', 'p')}), "t\n2", 'with the password');
+set_conf(q{filteropt.cache_redis_password = 'secret'});
+settles(q{SELECT cache_put('l2', 'p', '2'); SELECT cache_get('l2', 'p')}, "t\n2", 'with the password');
 sql('CREATE ROLE mortal LOGIN');
 like(FilteroptTest::error_of($node, 'SET ROLE mortal; SHOW filteropt.cache_redis_password'),
 	qr/^42501: /, 'the password is for superusers');
@@ -123,12 +142,10 @@ like(FilteroptTest::error_of($node, q{SET ROLE mortal; SELECT filteropt.cache_pu
 	qr/^42501: permission denied/, 'changing the cache is not for everybody');
 
 # A user of an access list, another database, a prefix; large values are compressed.
-sub set_conf { $node->append_conf('postgresql.conf', join "\n", @_); $node->reload; return; }
 $redis->cli('-a', 'secret', 'ACL', 'SETUSER', 'app', 'on', '>word', '~app:*', '&*', '+@all');
 set_conf(q{filteropt.cache_redis_user = 'app'}, q{filteropt.cache_redis_password = 'word'},
 	'filteropt.cache_redis_database = 3', q{filteropt.cache_redis_prefix = 'app:'});
-heal();
-is(sql(q{SELECT cache_put('l2', 'acl', '5'); SELECT value, level FROM cache_get('l2', ARRAY['acl'])}), "t\n5|L2",
+settles(q{SELECT cache_put('l2', 'acl', '5'); SELECT value, level FROM cache_get('l2', ARRAY['acl'])}, "t\n5|L2",
 	'user, database and prefix');
 my @names = split /\n/, $redis->cli('-a', 'secret', '-n', '3', 'KEYS', '*:acl');
 is(scalar(@names), 1, 'the key is in that database');
@@ -183,13 +200,11 @@ if ($liar == 0)
 	}
 	exit 0;
 }
-$node->append_conf('postgresql.conf', "filteropt.cache_redis = '$fake'");
-$node->reload;
+set_conf("filteropt.cache_redis = '$fake'");
 is(sql(q{SELECT cache_put('l23', 'n', '"fine"'); SELECT cache_get('l23', 'n')}), "t\n\"fine\"", 'nonsense answered: works');
 kill 'KILL', $liar;
 waitpid $liar, 0;
-$node->append_conf('postgresql.conf', "filteropt.cache_redis = '" . $redis->socket . "'");
-$node->reload;
+set_conf("filteropt.cache_redis = '" . $redis->socket . "'");
 heal();
 
 # Many sessions leave no connections behind.

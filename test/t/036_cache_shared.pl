@@ -212,7 +212,8 @@ ok($two->poll_query_until('postgres', 'SELECT count(*) < 500 FROM filteropt.cach
 # server has changed the key in the last seconds.  A value that Redis has lost is no news.
 my $proxy = FilteroptRedisProxy->new($redis->socket);
 $one->append_conf('postgresql.conf', "filteropt.cache_redis = '" . $proxy->socket . "'
-filteropt.cache_redis_timeout = 60000");
+filteropt.cache_redis_timeout = 60000
+filteropt.cache_redis_connect_timeout = 60000");
 $one->restart;
 sql($_, q{SELECT cache_resource_add('two', levels => '{L1,L2}', version => 103)}) for $one, $two;
 settle();

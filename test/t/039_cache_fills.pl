@@ -277,6 +277,29 @@ sub across_a_restart
 	return;
 }
 
+# An unlogged table loses its rows in a crash, and with them the tags by which a value that
+# Redis kept would have to be found.
+sub tags_without_log
+{
+	for my $levels ('L1,L3,L2', 'L2,L3')
+	{
+		$name = "$levels, unlogged";
+		sql("SELECT cache_resource_add('r', levels => '{$levels}'); ALTER TABLE filteropt.cache_entry SET UNLOGGED");
+		sql(q{SELECT cache_put('r', 'tagged', '1', tags => '{t}'), cache_put('r', 'free', '1')});
+		is(sql(q{SELECT cache_get('r', 'tagged'), cache_get('r', 'free')}), '1|1', "$name: two values");
+		$_->quit for $filler, $changer, $holder, $reader;
+		$node->stop('immediate');
+		$node->start;
+		($filler, $changer, $holder, $reader) = map { session() } 1 .. 4;
+		is(sql(q{SELECT count(*) FROM filteropt.cache_entry}), '0', "$name: lost in a crash");
+		is(sql(q{SELECT cache_get('r', 'free')}), '1', "$name: Redis still has one");
+		sql(q{SELECT cache_delete_tag('r', 't')});
+		is(sql(q{SELECT cache_get('r', 'tagged')}), '', "$name: deleted by tag after a crash");
+		sql(q{SELECT cache_resource_drop('r'); ALTER TABLE filteropt.cache_entry SET LOGGED});
+	}
+	return;
+}
+
 # The extension is dropped and created again, and counts its resources from one again.
 sub across_two_lives_of_the_extension
 {
@@ -321,6 +344,7 @@ for my $preload (1, 0)
 	$of = $resource{classification};
 	interleave('key', 'later', 'clear', 'tag', 'tag_later');
 	across_a_restart();
+	tags_without_log();
 	across_two_lives_of_the_extension();
 	$_->quit for $filler, $changer, $holder, $reader;
 	$node->stop;

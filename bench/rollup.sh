@@ -211,7 +211,9 @@ batches()
 	local range='id >= lo + i * 1000 AND id < lo + (i + 1) * 1000' tidy='VACUUM ANALYZE TBL'
 	batch 'UPDATE of 1000 rows' "$(loop "$k" "UPDATE TBL SET event_type =
 		CASE event_type WHEN 'POST_SHOWN' THEN 'POST_FILTERED' ELSE 'POST_SHOWN' END WHERE $range")" "$tidy" 550 "$k"
-	batch 'DELETE of 1000 rows' "$(loop "$k" "DELETE FROM TBL WHERE $range")" "$tidy" 550 "$k"
+	batch 'DELETE of 1000 rows, a range' "$(loop "$k" "DELETE FROM TBL WHERE $range")" "$tidy" 550 "$k"
+	batch 'DELETE of the 1000 oldest rows' "$(loop "$k" "DELETE FROM TBL
+		WHERE id IN (SELECT id FROM TBL ORDER BY id LIMIT 1000)")" "$tidy" 550 "$k"
 	is_exact
 }
 

@@ -35,11 +35,6 @@
 #define FO_RANDOM_DOUBLE()		((double) random() / ((double) MAX_RANDOM_VALUE + 1))
 #endif
 
-/* Stands before a function that does not return; the server's word changed in 18. */
-#if PG_VERSION_NUM < 180000
-#define pg_noreturn				__attribute__((noreturn))
-#endif
-
 #if PG_VERSION_NUM >= 150000
 #define FO_DSM_HANDLE_INVALID	DSM_HANDLE_INVALID
 #else

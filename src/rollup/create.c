@@ -467,7 +467,8 @@ fo_rollup_create(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name and query of a rollup must not be null"),
-				 errhint("Pass the query as text, such as 'SELECT a, count(*) FROM t GROUP BY a'.")));
+				 errhint("Pass the query as text, such as "
+						 "'SELECT a, count(*) FROM t GROUP BY a'.")));
 	PreventCommandIfReadOnly("rollup_create()");
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,

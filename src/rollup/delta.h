@@ -52,7 +52,7 @@ extern void fo_rollup_flush(const CommandId *before, bool fold);
 extern void fo_rollup_delta_init(void);
 
 /* The arithmetic of partial columns (combine.c). */
-pg_noreturn extern void fo_rollup_out_of_range(void);
+extern void fo_rollup_out_of_range(void);
 extern void fo_rollup_add_input(FoRollup *rollup, int column, Datum *acc,
 								bool *accnull, Datum value, int sign);
 extern void fo_rollup_init_partials(FoRollup *rollup, Datum *values,

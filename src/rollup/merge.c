@@ -45,9 +45,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 /* Partial rows of one group that are merged at once. */
 #define MAX_RUN			4096
+
+/* Rows between two looks at the clock, whether to tell about progress. */
+#define PROGRESS_ROWS	1000
 
 /* The rows of one group that the snapshot sees. */
 typedef struct Run
@@ -335,6 +339,7 @@ merge_groups(Merge *merge)
 	FoWalk		walk;
 	Run			run = {0, true, NULL};
 	int64		looked = 0;
+	TimestampTz last = GetCurrentTimestamp();
 
 	fo_rollup_walk_begin(&walk, merge->data, merge->index, merge->snapshot,
 						 started ? values : NULL, nulls);
@@ -354,7 +359,8 @@ merge_groups(Merge *merge)
 		MemoryContextSwitchTo(old);
 		if (ItemPointerIsValid(&merge->place))
 			break;
-		looked++;
+		if (++looked % PROGRESS_ROWS == 0)
+			fo_rollup_progress(merge->rollup, looked, "rows looked at", &last);
 	}
 	ExecClearTuple(merge->slot);
 	MemoryContextSwitchTo(merge->cxt);

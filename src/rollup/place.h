@@ -16,7 +16,8 @@ typedef struct FoSpot
 {
 	ItemPointerData root;		/* where index entries point */
 	OffsetNumber tip;			/* the version seen or written last */
-	Buffer		buffer;			/* that has held the page; may hold another by now */
+	Buffer		buffer;			/* that has held the page; may hold another by
+								 * now */
 } FoSpot;
 
 extern bool fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot);

@@ -96,9 +96,9 @@ delete_all(Relation data, Snapshot snapshot)
 	table_endscan(scan);
 }
 
-/* Tell the client about progress now and then. */
-static void
-notice_progress(FoRollup *rollup, int64 groups, TimestampTz *last)
+/* Tell the client about progress now and then: so much of "what". */
+void
+fo_rollup_progress(FoRollup *rollup, int64 done, const char *what, TimestampTz *last)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
@@ -106,8 +106,8 @@ notice_progress(FoRollup *rollup, int64 groups, TimestampTz *last)
 		return;
 	*last = now;
 	ereport(NOTICE,
-			(errmsg("rollup \"%s\": " INT64_FORMAT " groups written",
-					get_rel_name(rollup->ids.view), groups)));
+			(errmsg("rollup \"%s\": " INT64_FORMAT " %s",
+					get_rel_name(rollup->ids.view), done, what)));
 }
 
 /* Compute and append all partial rows; returns the number of groups. */
@@ -145,7 +145,7 @@ append_all(FoRollup *rollup)
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(cxt);
 		SPI_freetuptable(SPI_tuptable);
-		notice_progress(rollup, total, &last);
+		fo_rollup_progress(rollup, total, "groups written", &last);
 	}
 	SPI_cursor_close(portal);
 	return total;

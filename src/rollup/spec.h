@@ -43,7 +43,8 @@ typedef struct FoRollup
 	FmgrInfo   *better;			/* per partial column, for BEST and GONE */
 	ExprContext *econtext;
 	ExprState  *where;
-	ProjectionInfo *look[2];	/* groups and inputs of the old and the new row */
+	ProjectionInfo *look[2];	/* groups and inputs of the old and the new
+								 * row */
 	struct FoRollupCounters *counters;	/* NULL: not counted (stat.c) */
 	struct FoPlace *places;		/* where rows of groups are (place.c) */
 } FoRollup;

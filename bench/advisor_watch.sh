@@ -1,7 +1,9 @@
 #!/bin/bash
 # advisor_watch.sh: CPU that the watch over queries costs the backend, a query; see
 # bench/advisor/watch.c.  "select" is pgbench's select-only query, "rows" one of 100 rows
-# of three columns, neither in a loop.
+# of three columns, neither in a loop.  "no ids" is with compute_query_id off, "ids" with
+# it on, which is the server's part of the price, "watch" with the watch besides; each
+# ratio is to the state before.  A prepared query has its identifier from when it was prepared.
 #
 #   BENCH_QUICK=1   seconds instead of minutes; the figures mean little
 #   BENCH_PAIRS=300

@@ -237,11 +237,11 @@ BEGIN ATOMIC
 		sum(pg_stat_get_numscans(l.relid))::bigint,
 		max((SELECT (to_jsonb(u) ->> 'last_idx_scan')::timestamptz
 			FROM pg_stat_all_indexes u WHERE u.indexrelid = l.relid)),
-		sum(pg_stat_get_tuples_inserted(i.indrelid) + pg_stat_get_tuples_updated(i.indrelid)
-			- pg_stat_get_tuples_hot_updated(i.indrelid))::bigint
+		sum((SELECT pg_stat_get_tuples_inserted(i.indrelid) + pg_stat_get_tuples_updated(i.indrelid)
+			- pg_stat_get_tuples_hot_updated(i.indrelid)
+			FROM pg_index i WHERE i.indexrelid = l.relid))::bigint -- not joined: few leaves are looked up, one by one
 	FROM leaf l
-	CROSS JOIN LATERAL filteropt.index_space(l.relid, sample) space
-	LEFT JOIN pg_index i ON i.indexrelid = l.relid;
+	CROSS JOIN LATERAL filteropt.index_space(l.relid, sample) space;
 END;
 COMMENT ON FUNCTION filteropt.index_usage(oid, integer) IS
 	'Size, scans and entries written of an index since statistics began, its partitions added up; '
@@ -367,12 +367,12 @@ BEGIN ATOMIC
 	), dropped AS (
 		SELECT p.indexrelid, p.covered_by, p.covered_by_name, p.duplicate
 		FROM pair p
-		WHERE p.ranks_higher OR NOT EXISTS (SELECT FROM pair back
-			WHERE back.indexrelid = p.covered_by AND back.covered_by = p.indexrelid)
+		WHERE p.ranks_higher
+			OR (p.covered_by, p.indexrelid) NOT IN (SELECT back.indexrelid, back.covered_by FROM pair back)
 	), best AS (
 		SELECT DISTINCT ON (d.indexrelid) d.*
 		FROM dropped d
-		WHERE NOT EXISTS (SELECT FROM dropped other WHERE other.indexrelid = d.covered_by)
+		WHERE d.covered_by NOT IN (SELECT other.indexrelid FROM dropped other)
 		ORDER BY d.indexrelid, d.duplicate DESC, (filteropt.index_usage(d.covered_by)).bytes, d.covered_by
 	)
 	SELECT CASE WHEN b.duplicate THEN 'duplicate' ELSE 'redundant' END,

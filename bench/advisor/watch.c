@@ -1,12 +1,13 @@
 /*
  * watch.c
- *		CPU that a backend uses for a query, with the watch over queries on and off.
+ *		CPU that a backend uses for a query, with the watch over queries on and off, and
+ *		without query identifiers, which the server computes and the watch needs.
  *
  *		watch PROTOCOL PAIRS RUNS QUERY BASE RANGE
  *
- * runs QUERY, whose $1 is an integer from BASE to BASE + RANGE - 1, RUNS times with the
- * watch on and as often with it off, and so PAIRS times, in one session, and prints the
- * medians in microseconds and of the ratios.  PROTOCOL is "prepared", or "simple": then
+ * runs QUERY, whose $1 is an integer from BASE to BASE + RANGE - 1, RUNS times in each of
+ * these three states, and so PAIRS times, in one session, and prints the medians in
+ * microseconds and of the ratios.  PROTOCOL is "prepared", or "simple": then
  * the number is written into the text.  CPU is the backend's, from the scheduler's
  * account in nanoseconds, so waiting and the client do not count; turns of milliseconds
  * meet the same weather.
@@ -66,15 +67,27 @@ run(const char *query, int prepared, long number)
 	}
 }
 
+enum
+{
+	NO_ID,
+	OFF,
+	ON,
+	STATES
+};
+
+static const char *const settings[STATES] = {
+	"SET compute_query_id = off; SET filteropt.advisor_watch = off",
+	"SET compute_query_id = on; SET filteropt.advisor_watch = off",
+	"SET compute_query_id = on; SET filteropt.advisor_watch = on"
+};
+
 /* Microseconds a query in a turn. */
 static double
-turn(const char *watch, const char *query, int prepared, int runs, long base, long range)
+turn(int state, const char *query, int prepared, int runs, long base, long range)
 {
-	char		set[64];
 	double		start;
 
-	snprintf(set, sizeof(set), "SET filteropt.advisor_watch = %s", watch);
-	check(PQexec(connection, set));
+	check(PQexec(connection, settings[state]));
 	run(query, prepared, base);
 	start = cpu();
 	for (int i = 0; i < runs; i++)
@@ -103,9 +116,8 @@ main(int argc, char **argv)
 {
 	int			prepared = argc == 7 && strcmp(argv[1], "prepared") == 0;
 	int			pairs = argc == 7 ? atoi(argv[2]) : 0;
-	double	   *on = calloc(pairs + 1, sizeof(double));
-	double	   *off = calloc(pairs + 1, sizeof(double));
-	double	   *ratio = calloc(pairs + 1, sizeof(double));
+	double	   *us[STATES];
+	double	   *ratio[STATES];	/* to the state before */
 	int			runs = argc == 7 ? atoi(argv[3]) : 0;
 	long		base = argc == 7 ? atol(argv[5]) : 0;
 	long		range = argc == 7 ? atol(argv[6]) : 1;
@@ -120,18 +132,22 @@ main(int argc, char **argv)
 	}
 	if (prepared)
 		check(PQprepare(connection, "q", argv[4], 0, NULL));
+	for (int state = 0; state < STATES; state++)
+	{
+		us[state] = calloc(pairs, sizeof(double));
+		ratio[state] = calloc(pairs, sizeof(double));
+	}
 	for (int i = 0; i < pairs; i++)
 	{
 		/* who goes first changes */
-		for (int k = 0; k < 2; k++)
-			if ((i + k) % 2)
-				on[i] = turn("on", argv[4], prepared, runs, base, range);
-			else
-				off[i] = turn("off", argv[4], prepared, runs, base, range);
-		ratio[i] = on[i] / off[i];
+		for (int k = 0; k < STATES; k++)
+			us[(i + k) % STATES][i] = turn((i + k) % STATES, argv[4], prepared, runs, base, range);
+		for (int state = 1; state < STATES; state++)
+			ratio[state][i] = us[state][i] / us[state - 1][i];
 	}
-	printf("off %7.2f us | on %7.2f us | ratio %.4f\n", median(off, pairs), median(on, pairs),
-		   median(ratio, pairs));
+	printf("no ids %7.2f us | ids %7.2f us, ratio %.4f | watch %7.2f us, ratio %.4f\n",
+		   median(us[NO_ID], pairs), median(us[OFF], pairs), median(ratio[OFF], pairs),
+		   median(us[ON], pairs), median(ratio[ON], pairs));
 	PQfinish(connection);
 	return 0;
 }

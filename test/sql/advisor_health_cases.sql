@@ -182,6 +182,24 @@ INSERT INTO label VALUES ('odd "table', 'missing on foreign key'), ('odd_index',
 	('child_swapped_index', NULL), ('child_longer_index', NULL), ('child_hash_index', NULL),
 	('child_not_null_index', NULL), ('child_both_not_null_index', NULL), ('child_pattern_index', NULL);
 
+-- not to be found: what inherited tables have each for themselves, foreign keys that a key of several columns
+-- serves, or that refer to their own table; to be found: one that is not valid, as it is enforced all the same
+CREATE TABLE heir () INHERITS (near);
+CREATE INDEX heir_plain ON heir (c, a);
+CREATE TABLE child_key (d int REFERENCES parent (d), n int, PRIMARY KEY (d, n));
+INSERT INTO child_key SELECT i % 500 + 1, i FROM generate_series(1, 2000) i;
+CREATE TABLE child_self (id int PRIMARY KEY, up int REFERENCES child_self);
+CREATE INDEX child_self_up ON child_self (up);
+INSERT INTO child_self SELECT i, 1 FROM generate_series(1, 2000) i;
+CREATE TABLE child_unproven (d int);
+INSERT INTO child_unproven SELECT i % 500 + 1 FROM generate_series(1, 2000) i;
+ALTER TABLE child_unproven ADD FOREIGN KEY (d) REFERENCES parent (d) NOT VALID;
+CREATE TABLE booked (room int, during int4range, EXCLUDE USING gist (during WITH &&));
+CREATE INDEX booked_during ON booked USING gist (during, int4range(room, room, '[]'));
+ANALYZE child_key, child_self, child_unproven;
+INSERT INTO label VALUES ('heir_plain', NULL), ('child_key_pkey', NULL), ('child_self_up', NULL), ('child_self_pkey', NULL),
+	('child_unproven', 'missing on foreign key'), ('booked_during_excl', NULL), ('booked_during', NULL);
+
 -- bloated; fresh; with air that fits its fillfactor; bloated and small
 CREATE TABLE grown (id int PRIMARY KEY WITH (fillfactor = 100), a int, b text) WITH (autovacuum_enabled = off);
 INSERT INTO grown SELECT i, i, md5(i::text) FROM generate_series(1, 120000) i;

@@ -69,4 +69,7 @@ typedef struct FoIndexJob
 
 extern FoIndexStatement *fo_index_parse(const char *ddl);
 
+/* advise_id.c */
+extern char *fo_advise_statement(const char *text);
+
 #endif							/* FO_ADVISOR_APPLY_H */

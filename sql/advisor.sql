@@ -38,11 +38,17 @@ CREATE FUNCTION filteropt.index_advise(workload text[] DEFAULT NULL, budget text
 	verify_limit text DEFAULT '1GB',
 	OUT ddl text, OUT reason text, OUT queries bigint[], OUT cost_before double precision,
 	OUT cost_after double precision, OUT size_estimate bigint, OUT write_cost double precision,
-	OUT confidence text, OUT verified boolean, OUT ms_before double precision, OUT ms_after double precision)
+	OUT confidence text, OUT verified boolean, OUT ms_before double precision, OUT ms_after double precision,
+	OUT advice_id bigint)
 	RETURNS SETOF record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000 AS 'MODULE_PATHNAME', 'fo_index_advise';
 COMMENT ON FUNCTION filteropt.index_advise(text[], text, boolean, double precision[], interval, interval, text) IS
 	'Indexes worth making for a workload, the most useful first, with reason, gain and price; rows without ddl name queries that were skipped';
+
+CREATE FUNCTION filteropt.index_advice(advice_id bigint) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'fo_index_advice';
+COMMENT ON FUNCTION filteropt.index_advice(bigint) IS
+	'The statement of an advice that index_advise gave in this session';
 
 CREATE FUNCTION filteropt.index_defaults(feed text, OUT ddl text, OUT reason text)
 	RETURNS SETOF record LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$

@@ -51,3 +51,11 @@ for n in $(seq 22); do
 		s/;\s*limit -1;?\s*$//; s/;\s*limit (\d+);?\s*$/\nlimit $1/; s/;?\s*$//' "$dir/queries/$n.sql")
 	run -v n="$n" -v q="$q" <<<"INSERT INTO bench_query (n, q) VALUES (:n, :'q')"
 done
+
+# By hand: foreign keys and the dates.
+run <<'SQL'
+INSERT INTO bench_hand VALUES
+('CREATE INDEX ON lineitem (l_partkey, l_suppkey) INCLUDE (l_quantity)'), ('CREATE INDEX ON lineitem (l_suppkey)'),
+('CREATE INDEX ON lineitem (l_shipdate)'), ('CREATE INDEX ON orders (o_custkey)'), ('CREATE INDEX ON orders (o_orderdate)'),
+('CREATE INDEX ON partsupp (ps_suppkey)'), ('CREATE INDEX ON customer (c_nationkey)'), ('CREATE INDEX ON supplier (s_nationkey)');
+SQL

@@ -25,3 +25,23 @@ INSERT INTO bench_query (weight, q) VALUES
 (1, $$UPDATE posts SET score = score + 1 WHERE id = 4242$$),
 (1, $$INSERT INTO events (user_id, type, created_at) VALUES (1, 'shown', now())$$),
 (1, $$INSERT INTO posts (user_id, title, body, status, tags, meta, score, created_at) VALUES (1, 't', 'b', 'draft', '{}', '{}', 0, now())$$);
+
+-- By hand.
+INSERT INTO bench_hand VALUES
+('CREATE INDEX ON users (lower(email))'),
+('CREATE INDEX ON keywords (user_id) WHERE active'),
+('CREATE INDEX ON keywords (word)'),
+('CREATE INDEX ON posts (user_id, created_at DESC) WHERE status = ''published'''),
+('CREATE INDEX ON posts (score DESC, id) WHERE status = ''pending'''),
+('CREATE INDEX ON posts USING gin (tags)'),
+('CREATE INDEX ON posts USING gin (meta jsonb_path_ops)'),
+('CREATE INDEX ON posts USING gin (title gin_trgm_ops)'),
+('CREATE INDEX ON posts (created_at DESC, id DESC)'),
+('CREATE INDEX ON events (user_id, type, created_at)'),
+('CREATE INDEX ON events (created_at)'),
+('CREATE INDEX ON cache (expires_at)'),
+('CREATE INDEX ON jobs (queue, priority, run_at) WHERE state = ''queued'''),
+('CREATE INDEX ON jobs (state) WHERE state = ''failed'''),
+('CREATE INDEX ON sessions (last_seen) WHERE NOT revoked'),
+('CREATE INDEX ON sessions (user_id) WHERE NOT revoked'),
+('CREATE INDEX ON users (deleted_at) WHERE deleted_at IS NOT NULL');

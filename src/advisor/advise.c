@@ -227,11 +227,12 @@ put_advice(ReturnSetInfo *rsinfo, FoAdvise *advise, const FoAdviseIndex *index,
 		   const FoPickSet *chosen)
 {
 	Effect		effect = effect_of(advise, index, chosen);
-	Datum		values[11];
-	bool		nulls[11] = {0};
+	Datum		values[12];
+	bool		nulls[12] = {0};
+	char	   *ddl = fo_advise_ddl(index, NULL);
 	bool		verified = index->built && effect.ms_before > 0;
 
-	values[0] = CStringGetTextDatum(fo_advise_ddl(index, NULL));
+	values[0] = CStringGetTextDatum(ddl);
 	values[1] = CStringGetTextDatum(fo_advise_reason(advise, index, chosen));
 	values[2] = PointerGetDatum(construct_array(effect.ids, effect.nids, INT8OID, 8,
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
@@ -244,6 +245,7 @@ put_advice(ReturnSetInfo *rsinfo, FoAdvise *advise, const FoAdviseIndex *index,
 	values[9] = Float8GetDatum(effect.ms_before);
 	values[10] = Float8GetDatum(effect.ms_after);
 	nulls[9] = nulls[10] = !verified;
+	values[11] = Int64GetDatum(fo_advise_remember(ddl));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -251,8 +253,8 @@ put_advice(ReturnSetInfo *rsinfo, FoAdvise *advise, const FoAdviseIndex *index,
 static void
 put_skipped(ReturnSetInfo *rsinfo, const FoAdviseQuery *query)
 {
-	Datum		values[11] = {0};
-	bool		nulls[11];
+	Datum		values[12] = {0};
+	bool		nulls[12];
 	Datum		id = Int64GetDatum(query->id);
 
 	memset(nulls, true, sizeof(nulls));

@@ -225,6 +225,9 @@ extern void fo_advise_set_price(FoAdvise *advise, FoAdviseIndex *index);
 extern char *fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index,
 							  const FoPickSet *chosen);
 
+/* advise_id.c */
+extern int64 fo_advise_remember(const char *ddl);
+
 /* advise_verify.c */
 extern double fo_advise_time(FoAdvise *advise, const FoPickSet *set);
 extern void fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen,

@@ -72,6 +72,14 @@ fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index, const FoPickSet *
 						 role_of(advise, index, chosen, &index->keys[i]));
 	if (index->predicate)
 		appendStringInfo(&buf, "; holds %.3g %% of the rows", index->share * 100);
+	for (int i = 0; i < index->nkeys; i++)
+	{
+		if (index->keys[i].expr)
+		{
+			appendStringInfoString(&buf, "; needs ANALYZE when it is made, for an expression");
+			break;
+		}
+	}
 	if (index->include)
 		appendStringInfoString(&buf, "; answers without reading the table");
 	if (index->am == BRIN_AM_OID)

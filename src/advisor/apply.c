@@ -361,7 +361,7 @@ fo_index_apply(PG_FUNCTION_ARGS)
 				 errmsg("the statement to apply is null")));
 	if (!dry_run)
 		check_place(fcinfo);
-	statement = fo_index_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	statement = fo_index_parse(fo_advise_statement(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 	nulls[0] = statement->ddl == NULL;
 	nulls[1] = statement->undo == NULL;
 	if (!nulls[0])

@@ -93,4 +93,7 @@ extern void fo_index_find_begun(FoIndexStatement *statement, const char *name);
 extern List *fo_index_steps(const FoIndexStatement *whole, Oid index, int most);
 extern void fo_index_check_parts(Oid relation);
 
+/* advise_id.c */
+extern char *fo_advise_statement(const char *text);
+
 #endif							/* FO_ADVISOR_APPLY_H */

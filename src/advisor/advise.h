@@ -201,6 +201,7 @@ extern void fo_advise_look(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rt
 
 /* advise_candidate.c */
 extern Bitmapset *fo_advise_fixed_columns(List *predicate);
+extern bool fo_advise_is_unbounded(Oid relid, AttrNumber attnum);
 extern void fo_advise_generate(FoAdvise *advise, FoAdviseQuery *query);
 extern void fo_advise_relate(FoAdvise *advise, FoAdviseQuery *query, int from);
 

@@ -16,9 +16,11 @@
 #include "advisor/advise.h"
 #include "advisor/gram.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -26,6 +28,8 @@
 #define BRIN_CORRELATION	0.9
 #define WORTH_LEAVING_OUT	0.9 /* a search of these rows alone */
 #define MOST_TERMS			6	/* of one kind that are combined */
+#define MAX_STORED			500	/* bytes that a type may allow to be INCLUDEd */
+#define SHORT_STRING		64	/* average of strings that are, of any type */
 
 /* What is combined for one table: the terms that a predicate leaves. */
 typedef struct Kit
@@ -81,6 +85,48 @@ is_most_of_row(Oid relid, const Bitmapset *columns)
 	return width * tuples > pages * BLCKSZ / 2;
 }
 
+/* Has the column's type no limit of length that keeps it far below an index entry's? */
+bool
+fo_advise_is_unbounded(Oid relid, AttrNumber attnum)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	type = getBaseTypeAndTypmod(type, &typmod);
+	return get_typlen(type) < 0 && type != NUMERICOID &&	/* digits are few */
+		(type_maximum_size(type, typmod) < 0 || type_maximum_size(type, typmod) > MAX_STORED);
+}
+
+/*
+ * May a column be INCLUDEd?  A row whose entry outgrows a third of a page is refused, so
+ * jsonb and the like are left out, and of strings those that are not known to be short.
+ */
+static bool
+is_includable(Oid relid, AttrNumber attnum)
+{
+	int32		width = get_attavgwidth(relid, attnum);
+	char		category;
+	bool		preferred;
+
+	if (!fo_advise_is_unbounded(relid, attnum))
+		return true;
+	get_type_category_preferred(getBaseType(get_atttype(relid, attnum)), &category, &preferred);
+	return category == TYPCATEGORY_STRING && width > 0 && width <= SHORT_STRING;
+}
+
+static bool
+are_includable(Oid relid, const Bitmapset *columns)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+		if (!is_includable(relid, (AttrNumber) attnum))
+			return false;
+	return true;
+}
+
 /* Have an index with these keys among the candidates, and one that covers. */
 static void
 suggest(const Kit *kit, const List *keys)
@@ -101,7 +147,8 @@ suggest(const Kit *kit, const List *keys)
 		rest = bms_del_member(rest, index.keys[index.nkeys++].attnum);
 	}
 	fo_advise_add_index(kit->advise, &index);
-	if (!kit->need->coverable || bms_is_empty(rest) || is_most_of_row(kit->need->relid, rest))
+	if (!kit->need->coverable || bms_is_empty(rest) || is_most_of_row(kit->need->relid, rest) ||
+		!are_includable(kit->need->relid, rest))
 		return;
 	index.include = rest;
 	fo_advise_add_index(kit->advise, &index);

@@ -7,6 +7,7 @@
 #include "advisor/advise.h"
 #include "catalog/pg_am.h"
 #include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
 
 /* What the using queries do with a key, or NULL if nothing is known. */
 static const char *
@@ -60,6 +61,22 @@ role_of(FoAdvise *advise, const FoAdviseIndex *index, const FoPickSet *chosen,
 	return "stored";
 }
 
+/* Which INCLUDEd columns may one day hold what an index entry cannot? */
+static void
+say_unbounded(StringInfo buf, const FoAdviseIndex *index)
+{
+	int			attnum = -1;
+	const char *before = "; refuses rows whose values pass 2.7 kB in ";
+
+	while ((attnum = bms_next_member(index->include, attnum)) >= 0)
+	{
+		if (!fo_advise_is_unbounded(index->relid, (AttrNumber) attnum))
+			continue;
+		appendStringInfo(buf, "%s%s", before, get_attname(index->relid, (AttrNumber) attnum, false));
+		before = ", ";
+	}
+}
+
 /* Why an index is advised. */
 char *
 fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index, const FoPickSet *chosen)
@@ -81,7 +98,10 @@ fo_advise_reason(FoAdvise *advise, const FoAdviseIndex *index, const FoPickSet *
 		}
 	}
 	if (index->include)
+	{
 		appendStringInfoString(&buf, "; answers without reading the table");
+		say_unbounded(&buf, index);
+	}
 	if (index->am == BRIN_AM_OID)
 		appendStringInfoString(&buf, "; the table lies in its order");
 	return buf.data;

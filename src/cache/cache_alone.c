@@ -179,7 +179,7 @@ fo_alone_claim(const FoCacheKey *key, int64 lease_us, uint64 *token)
 	}
 	if (!pg_strong_random(token, sizeof(*token)))
 		elog(ERROR, "no random numbers to be had");
-	*token = (*token >> 1) | 2;
+	*token = (*token >> 11) | 2;	/* 53 bits, as in cache_token.c */
 
 	/* the statement's snapshot, not the latest: it may also read the value and put it */
 	claims[nclaims++] = (Claim) {*token, hash, GetCurrentTimestamp() + lease_us,

@@ -22,9 +22,15 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-/* A token is the clock, and above it the run of shared memory, which is not 0. */
-#define RUN_SHIFT	(64 - FO_CELL_CLOCK_SHIFT)
-#define RUNS		((UINT64CONST(1) << (FO_CELL_CLOCK_SHIFT - 1)) - 1)
+/*
+ * A token is the clock, and above it the run of shared memory, which is not 0.  Together
+ * they have 53 bits: clients read tokens from JSON, and numbers of JavaScript have no more.
+ * A clock that has outgrown its part (seven years of 20 000 changes a second) has every
+ * token refused.
+ */
+#define RUN_SHIFT	42
+#define RUNS		((UINT64CONST(1) << (53 - RUN_SHIFT)) - 1)
+#define CLOCK_MASK	((UINT64CONST(1) << RUN_SHIFT) - 1)
 
 static uint32 claimed_at = 0;	/* moment of this backend's last claim by SQL */
 
@@ -48,7 +54,9 @@ run_of_memory(void)
 uint64
 fo_token_make(void)
 {
-	return run_of_memory() << RUN_SHIFT | pg_atomic_add_fetch_u64(&fo_cache_shared()->clock, 1);
+	uint64		clock = pg_atomic_add_fetch_u64(&fo_cache_shared()->clock, 1);
+
+	return run_of_memory() << RUN_SHIFT | (clock & CLOCK_MASK);
 }
 
 /* The caller of a statement gets a claim: what that statement has read may be from before. */
@@ -72,7 +80,7 @@ older_snapshot(void)
 bool
 fo_token_raced_on(FoCacheCell *cell, uint64 token)
 {
-	uint64		clock = token & ((UINT64CONST(1) << RUN_SHIFT) - 1);
+	uint64		clock = token & CLOCK_MASK;
 	Snapshot	older = older_snapshot();
 
 	return token >> RUN_SHIFT != run_of_memory() || fo_fence_others(cell) ||

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "cache/cache_shared.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -198,10 +199,15 @@ claim(FoRequest *request, FoPost *post)
 	}
 }
 
-/* Claim all verdicts that are missing. */
+/*
+ * Claim all verdicts that are missing.  Without shared memory a claim binds its session, and
+ * the answer may come through another one of a pool: then nobody claims.
+ */
 void
 fo_feed_claim(FoRequest *request)
 {
+	if (fo_cache_shared() == NULL)
+		return;
 	for (int i = 0; i < request->nposts; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

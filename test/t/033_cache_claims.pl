@@ -45,6 +45,9 @@ for my $preload (1, 0)
 	like($waiter->query_safe('SELECT 1'), qr/waiter got claimed/, "$how: the session's end passes the claim on");
 	$waiter->quit;
 
+	is($sql->(q{SELECT token < 2 ^ 53 FROM cache_claim('c', 'number')}), 't',
+		"$how: a token is a number that JavaScript can hold");
+
 	# A lease ends.
 	is($sql->(q{SELECT state FROM cache_claim('c', 'leased', lease => '1 microsecond')}), 'claimed', "$how: a short lease");
 	is($sql->(q{SELECT state FROM cache_claim('c', 'leased', wait => '10 s')}), 'claimed', "$how: is over soon");

@@ -42,6 +42,7 @@ is(state($one, 'k'), 'timeout', 'nor does the same session twice');
 is(put($two, 'k', $token), 'f', 'its token is of no use to others');
 is(state($two, 'k'), 'timeout', 'and that does not end the claim');
 $two->query_until(qr/sent/, qq{\\echo sent\nSELECT 'got ' || state || value::text FROM cache_claim('c', 'k', wait => '1 hour');\n});
+cmp_ok($token, '<', 2 ** 53, 'a token is a number that JavaScript can hold');
 is(put($one, 'k', $token), 't', 'the value is kept');
 like($two->query_safe('SELECT 1'), qr/got hit"filled"/, 'who waited gets it');
 is(sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');

@@ -102,4 +102,20 @@ is($node->safe_psql('restored', q{SELECT filteropt.feed_drop('main'); SELECT cou
 	SELECT count(*) FROM filteropt.feed}), "\n0\n0", 'it can be dropped');
 
 $node->stop;
+
+# Without shared memory nobody claims, and the verdict may come through any session.
+my $alone = FilteroptTest::new_node('alone', conf => "filteropt.cache_l1_size = '1000GB'\n");
+$alone->safe_psql('postgres', q{SELECT l1_place FROM filteropt.cache_status();
+	CREATE SCHEMA app; SELECT filteropt.feed_create('main', 'app', options => '{"model": "m", "mode": "ai"}');
+	INSERT INTO app.users (id) VALUES (1), (2)});
+my $asked = q{SELECT decision, token IS NULL FROM filteropt.feed_filter('main', USER, '[{"id": 1, "body": "a post"}]')};
+for my $user (1, 2)
+{
+	is($alone->safe_psql('postgres', $asked =~ s/USER/$user/r), 'pending|t', "alone: user $user is told to ask, without a token");
+}
+is($alone->safe_psql('postgres', q{SELECT decision FROM filteropt.feed_classified('main', 1,
+	'[{"id": 1, "body": "a post", "token": null, "verdict": 0.9}]')}), 'hide', 'alone: another session answers');
+is($alone->safe_psql('postgres', $asked =~ s/USER/2/r), 'hide|t', 'alone: the verdict is kept for all');
+$alone->stop;
+
 done_testing();

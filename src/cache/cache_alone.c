@@ -11,7 +11,8 @@
  * A claim is an advisory lock of the session.  Its token stands for the snapshot of the
  * time: a value put with it is refused if the key's row, or that of one of its tags, was
  * last written by a transaction which that snapshot may not have seen.  Every change leaves
- * such a row (fo_store_delete), and nobody sweeps rows while a claim is held.
+ * such a row (fo_store_delete), and nobody sweeps rows while a claim is held; what a
+ * snapshot from before the claim has read is refused, lest a sweep came between.
  *
  * Example: A claims k while transactions from 700 on are in progress.  B deletes k, as 705:
  * a dead row of 705 stays.  A puts with its token: 705 is not before 700, refused.
@@ -154,12 +155,14 @@ find_claim(uint64 hash)
 
 /*
  * Take the claim of a key; false if another has it, or this session.  Token 1 is good for
- * nothing: with too many claims, or while rows are swept, everybody computes.
+ * nothing: with too many claims, while rows are swept or for a frozen snapshot that is not
+ * the latest, everybody computes.
  */
 bool
 fo_alone_claim(const FoCacheKey *key, int64 lease_us, uint64 *token)
 {
 	uint64		hash = fo_claim_check(key);
+	uint64		fresh;
 	LOCKTAG		lock;
 	LOCKTAG		sweep;
 
@@ -167,23 +170,29 @@ fo_alone_claim(const FoCacheKey *key, int64 lease_us, uint64 *token)
 	*token = 1;
 	if (nclaims == MAX_CLAIMS)
 		return true;
+	if (!pg_strong_random(&fresh, sizeof(fresh)))
+		elog(ERROR, "no random numbers to be had");
+	fresh = (fresh >> 11) | 2;	/* 53 bits, as in cache_token.c */
 	claim_lock(&lock, hash);
 	sweep_lock(&sweep);
 	if (find_claim(hash) != NULL ||
 		LockAcquire(&lock, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	if (nclaims == 0 && LockAcquire(&sweep, ShareLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-	{
-		(void) LockRelease(&lock, ExclusiveLock, true);
-		return true;
-	}
-	if (!pg_strong_random(token, sizeof(*token)))
-		elog(ERROR, "no random numbers to be had");
-	*token = (*token >> 11) | 2;	/* 53 bits, as in cache_token.c */
 
-	/* the statement's snapshot, not the latest: it may also read the value and put it */
-	claims[nclaims++] = (Claim) {*token, hash, GetCurrentTimestamp() + lease_us,
+	/*
+	 * The statement's snapshot, not the latest: it may also read the value
+	 * and put it.  Should the second lock fail, end_lost_claims gives the
+	 * first one back.
+	 */
+	claims[nclaims++] = (Claim) {fresh, hash, GetCurrentTimestamp() + lease_us,
 								 GetActiveSnapshot()->xmin};
+	/* a sweep since a frozen snapshot may have taken the trace of a change along */
+	if ((nclaims == 1 &&
+		 LockAcquire(&sweep, ShareLock, true, true) == LOCKACQUIRE_NOT_AVAIL) ||
+		(IsolationUsesXactSnapshot() && fo_token_is_late()))
+		end_claim(&claims[nclaims - 1]);
+	else
+		*token = fresh;
 	return true;
 }
 
@@ -284,7 +293,7 @@ fo_alone_put(FoCacheKey *key, const FoCacheItem *item, uint64 token)
 
 	end_lost_claims();
 	claim = find_token(token);
-	return claim != NULL && resource->uses[FO_LEVEL_3] &&
+	return claim != NULL && !fo_token_read_before() && resource->uses[FO_LEVEL_3] &&
 		TransactionIdPrecedes(resource->xid, claim->horizon) &&
 		(item->tags == NULL || tags_are_older(resource, item->tags, claim)) &&
 		is_older(key, claim) && fo_store_fill(key, item, claim->horizon);

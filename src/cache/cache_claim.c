@@ -125,9 +125,12 @@ fo_claim_release(uint64 token)
 	LWLockAcquire(&shared->claim_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < FO_CLAIMS; i++)
 	{
-		if (shared->claim[i].hash == 0 || shared->claim[i].token != token)
+		FoCacheClaim *claim = &shared->claim[i];
+
+		if (claim->hash == 0 ||
+			(claim->token != token && fo_token_spoilt(claim->token) != token))
 			continue;
-		free_claim(&shared->claim[i]);
+		free_claim(claim);
 		break;
 	}
 	LWLockRelease(&shared->claim_lock);
@@ -226,7 +229,7 @@ fo_claim(FoCacheKey *key, int64 wait_us, int64 lease_us, int flags, FoCacheItem 
 				return FO_CLAIM_HIT;
 			}
 			if (shared != NULL && !fo_token_is_good(key))
-				*token = 1;		/* refused by every put */
+				*token = fo_token_spoilt(*token);
 			fo_cache_count(key->resource, FO_COUNT_CLAIMS);
 			return FO_CLAIM_CLAIMED;
 		}

@@ -184,7 +184,10 @@ extern void fo_cache_delete(FoCacheResource *resource, const char *key, uint32 l
 
 /* cache_token.c: what became wrong since a claim */
 extern uint64 fo_token_make(void);
+extern uint64 fo_token_spoilt(uint64 token);
 extern void fo_token_given(void);
+extern bool fo_token_read_before(void);
+extern bool fo_token_is_late(void);
 extern bool fo_token_is_good(const FoCacheKey *key);
 extern bool fo_token_raced_on(FoCacheCell *cell, uint64 token);
 extern bool fo_token_raced(const FoCacheKey *key, uint64 token);

@@ -207,8 +207,10 @@ fo_redis_thin_missed(void)
 	if (pages < THIN_PAGES)
 		return;
 	/* rows that someone is erasing are passed over */
-	SPI_execute("DELETE FROM filteropt.cache_redis_missed WHERE id IN ("
-				" SELECT id FROM filteropt.cache_redis_missed WHERE id NOT IN ("
-				"  SELECT max(id) FROM filteropt.cache_redis_missed GROUP BY name)"
-				" FOR UPDATE SKIP LOCKED)", false, 0);
+	SPI_execute("DELETE FROM filteropt.cache_redis_missed"
+				" WHERE id OPERATOR(pg_catalog.=) ANY ("
+				"  SELECT id FROM filteropt.cache_redis_missed"
+				"  WHERE NOT id OPERATOR(pg_catalog.=) ANY ("
+				"   SELECT pg_catalog.max(id) FROM filteropt.cache_redis_missed GROUP BY name)"
+				"  FOR UPDATE SKIP LOCKED)", false, 0);
 }

@@ -147,9 +147,10 @@ fo_redis_thin_told(void)
 		return;
 	}
 	thinned = pages;
-	SPI_execute("DELETE FROM filteropt.cache_redis_told WHERE id NOT IN ("
-				" SELECT DISTINCT ON (name) id FROM filteropt.cache_redis_told"
-				"  ORDER BY name, age(xmin), id DESC)", false, 0);
+	SPI_execute("DELETE FROM filteropt.cache_redis_told"
+				" WHERE NOT id OPERATOR(pg_catalog.=) ANY ("
+				"  SELECT DISTINCT ON (name) id FROM filteropt.cache_redis_told"
+				"  ORDER BY name, pg_catalog.age(xmin), id DESC)", false, 0);
 }
 
 /* How far this server had listened, and to which place; "" and 0 if never. */

@@ -33,6 +33,7 @@
 #define CLOCK_MASK	((UINT64CONST(1) << RUN_SHIFT) - 1)
 
 static uint32 claimed_at = 0;	/* moment of this backend's last claim by SQL */
+static bool has_claimed = false;
 
 /*
  * How many transaction ids had ended when a snapshot was taken, modulo 2^32: each end moves
@@ -59,21 +60,40 @@ fo_token_make(void)
 	return run_of_memory() << RUN_SHIFT | (clock & CLOCK_MASK);
 }
 
+/* The same token without a run: refused by every put, but good to give the claim up. */
+uint64
+fo_token_spoilt(uint64 token)
+{
+	return token & CLOCK_MASK;
+}
+
 /* The caller of a statement gets a claim: what that statement has read may be from before. */
 void
 fo_token_given(void)
 {
 	claimed_at = moment(GetLatestSnapshot());
+	has_claimed = true;
+}
+
+/* Was the active snapshot taken before this backend's last claim by SQL? */
+bool
+fo_token_read_before(void)
+{
+	return has_claimed && (int32) (moment(GetActiveSnapshot()) - claimed_at) < 0;
+}
+
+/* Has any transaction ended since the active snapshot was taken? */
+bool
+fo_token_is_late(void)
+{
+	return moment(GetActiveSnapshot()) != moment(GetLatestSnapshot());
 }
 
 /* The snapshot under which a fill's value may have been read before its claim, or NULL. */
 static Snapshot
 older_snapshot(void)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
-
-	return IsolationUsesXactSnapshot() || (int32) (moment(snapshot) - claimed_at) < 0
-		? snapshot : NULL;
+	return IsolationUsesXactSnapshot() || fo_token_read_before() ? GetActiveSnapshot() : NULL;
 }
 
 /* Has a cell changed since a token, is it changing, or may the value be of before? */
@@ -127,13 +147,25 @@ fo_token_store(FoCacheKey *key, FoCacheItem *item, uint64 token)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	fo_store_put(key, item);
+	PG_TRY();
+	{
+		fo_store_put(key, item);
 
-	/*
-	 * who changes the key from now on finds our mark, and waits for us before
-	 * it deletes the row, seen or unseen (fo_store_delete)
-	 */
-	raced = fo_token_raced(key, token);
+		/*
+		 * who changes the key from now on finds our mark, and waits for us
+		 * before it deletes the row, seen or unseen (fo_store_delete)
+		 */
+		raced = fo_token_raced(key, token);
+	}
+	PG_CATCH();
+	{
+		/* whoever catches the error knows of no subtransaction but his own */
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	if (raced)
 		RollbackAndReleaseCurrentSubTransaction();
 	else

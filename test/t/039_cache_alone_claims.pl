@@ -77,18 +77,23 @@ for my $key (sort keys %change)
 }
 # One statement reads, is delayed, claims and puts: the change came between.
 sql(q{CREATE TABLE public.base AS SELECT 1 AS v});
-$two->query_safe('SELECT pg_advisory_lock(1)');
-$one->query_until(qr/sent/, q{\echo sent
-	WITH read AS MATERIALIZED (SELECT v FROM base),
-		delay AS MATERIALIZED (SELECT v, pg_advisory_lock(1)::text AS got FROM read),
-		claim AS MATERIALIZED (SELECT v, (cache_claim('c', 'at once' || got, wait => '0')).token FROM delay)
-	SELECT 'kept ' || cache_put('c', 'at once', to_jsonb(v), token => token) FROM claim;
-});
-$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
-sql(q{UPDATE public.base SET v = 2; SELECT cache_delete('c', 'at once')});
-$two->query_safe('SELECT pg_advisory_unlock(1)');
-like($one->query_safe('SELECT pg_advisory_unlock_all()'), qr/kept false/, 'what a statement read before it claimed is refused');
-is(sql(q{SELECT cache_get('c', 'at once')}), '', 'and not cached');
+$two->query_safe('SELECT pg_advisory_unlock_all()');
+for my $swept (0, 1)
+{
+	$two->query_safe('SELECT pg_advisory_lock(1)');
+	$one->query_until(qr/sent/, q{\echo sent
+		WITH read AS MATERIALIZED (SELECT v FROM base),
+			delay AS MATERIALIZED (SELECT v, pg_advisory_lock(1)::text AS got FROM read),
+			claim AS MATERIALIZED (SELECT v, (cache_claim('c', 'at once' || got, wait => '0')).token FROM delay)
+		SELECT 'kept ' || cache_put('c', 'at once', to_jsonb(v), token => token) FROM claim;
+	});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
+	sql(q{UPDATE public.base SET v = v + 1; SELECT cache_delete('c', 'at once')});
+	cmp_ok(sql('SELECT cache_expire()'), '>', 0, 'the trace of the change is swept') if $swept;
+	$two->query_safe('SELECT pg_advisory_unlock(1)');
+	like($one->query_safe('SELECT pg_advisory_unlock_all()'), qr/kept false/, 'what a statement read before it claimed is refused');
+	is(sql(q{SELECT cache_get('c', 'at once')}), '', 'and not cached');
+}
 
 $token = claim($one, 'tagged');
 is(put($one, 'tagged', $token, q{, tags => '{t,u}'}), 't', 'a value with tags');
@@ -115,11 +120,16 @@ $two->query_safe('ROLLBACK');
 like($one->query_safe('SELECT 1'), qr/put true/, 'unless it is rolled back');
 
 # Under a frozen snapshot a claim stands for what that sees.
-$one->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-sql(q{SELECT cache_delete('c', 'frozen')});
-$token = claim($one, 'frozen');
-is(put($one, 'frozen', $token), 'f', 'a change after the snapshot, before the claim');
-$one->query_safe('COMMIT');
+for my $swept (0, 1)
+{
+	$one->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	sql(q{SELECT cache_delete('c', 'frozen')});
+	cmp_ok(sql('SELECT cache_expire()'), '>', 0, 'swept after a frozen snapshot') if $swept;
+	$token = claim($one, 'frozen');
+	is(put($one, 'frozen', $token), 'f', 'a change after the snapshot, before the claim');
+	$one->query_safe('COMMIT');
+	is(sql(q{SELECT cache_get('c', 'frozen')}), '', 'and nothing cached');
+}
 
 # Sweeping waits for claims; claims while rows are swept are good for nothing.
 sql(q{SELECT cache_put('c', 'dead', '1', ttl => '1 us'); SELECT cache_resource_set('c', stale_for => '0')});

@@ -211,6 +211,43 @@ sub a_tag_of_a_newer_version
 	return;
 }
 
+# A claim that no put can fulfil is given up all the same.
+sub a_refused_claim_is_given_up
+{
+	fresh_key();
+	freeze($filler);
+	$changer->query($change{key}->());
+	my $token = token($filler);
+	$filler->query('COMMIT');
+	$filler->query("SELECT cache_unclaim($token)");
+	my $next = token($changer);
+	isnt($next, 'NULL', "$name: the next one gets it");
+	is($filler->query('SELECT ' . call('put', $token, 1)), 'f', "$name: the first is refused");
+	$changer->query("SELECT cache_unclaim($next)");
+	return;
+}
+
+# A put with a token that fails leaves no subtransaction to its session.
+sub a_fill_that_fails
+{
+	fresh_key();
+	sql("SELECT cache_put('r', 'k$key', '0', ttl => '1 us')");
+	my $token = token($filler);
+	my $put = call('put', $token);
+	$holder->query("BEGIN; SELECT 1 FROM filteropt.cache_entry WHERE key = 'k$key' FOR UPDATE");
+	$filler->query("SET lock_timeout = '10ms'");
+	$filler->query("SELECT $put");
+	is($filler->query('SELECT 1'), '1', "$name: a fill failed, the session goes on");
+	$filler->query("DO \$\$ BEGIN INSERT INTO base VALUES (-$key, 0); PERFORM $put; EXCEPTION WHEN lock_not_available THEN NULL; END \$\$");
+	is(sql("SELECT count(*) FROM base WHERE k = -$key"), '0', "$name: caught, with all that was in its block");
+	$holder->query('ROLLBACK');
+	$filler->query('RESET lock_timeout');
+	$filler->query("SELECT cache_unclaim($token)");
+	is($filler->query('SELECT ' . call('put', token($filler))), 't', "$name: another fill");
+	is(sql('SELECT ' . call('look')), '1', "$name: is committed");
+	return;
+}
+
 # What is kept while a level is not used must not be found when it is used again.
 sub a_change_of_levels
 {
@@ -337,6 +374,8 @@ for my $preload (1, 0)
 		within_publication();
 		a_tag_of_a_newer_version() if $levels =~ /L3/;
 		a_change_of_levels($levels);
+		a_refused_claim_is_given_up();
+		a_fill_that_fails() if $levels =~ /L3/;
 		watched_as_a_whole() if $levels eq 'L1';
 		sql(q{SELECT cache_resource_drop('r')});
 	}

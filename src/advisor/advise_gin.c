@@ -249,6 +249,7 @@ fo_advise_size_gin(FoAdviseIndex *index, double heap_pages, double width)
 	double		common;
 
 	sample.nkeys = 0;
+	sample.keys = NULL;
 	if (statistics && start_sample(&sample, key))
 	{
 		common = add_slot(&sample, statistics, STATISTIC_KIND_MCV, 1);
@@ -263,6 +264,8 @@ fo_advise_size_gin(FoAdviseIndex *index, double heap_pages, double width)
 		size = size_of_sample(&sample, &table,
 							  fo_advise_distinct(index->relid, key->attnum, index->tuples));
 	}
+	if (sample.keys)
+		pfree(sample.keys);
 	if (statistics)
 		ReleaseSysCache(statistics);
 	return size;

@@ -105,20 +105,53 @@ put_options(StringInfo buf, List *options)
 	appendStringInfoChar(buf, ')');
 }
 
+/* An expression as text, with every name qualified. */
+static char *
+write_expression(Node *expr, List *context)
+{
+	int			level = qualify_names();
+	char	   *text = deparse_expression(expr, context, false, false);
+
+	AtEOXact_GUC(true, level);
+	return text;
+}
+
+/* A collation that the caller's search_path finds, qualified. */
+static char *
+write_collation(List *name)
+{
+	Oid			collation = get_collation_oid(name, false);
+	int			level = qualify_names();
+	char	   *text = generate_collation_name(collation);
+
+	AtEOXact_GUC(true, level);
+	return text;
+}
+
+/* An operator class that the caller's search_path finds, qualified. */
+static char *
+write_opclass(List *name, Oid method)
+{
+	Oid			opclass = get_opclass_oid(method, name, false);
+	int			level = qualify_names();
+	char	   *text = generate_opclass_name(opclass);
+
+	AtEOXact_GUC(true, level);
+	return text;
+}
+
 /* Append a column or expression with what it is indexed by. */
 static void
 put_element(StringInfo buf, IndexElem *element, Oid method, List *context)
 {
 	if (element->expr)
-		appendStringInfo(buf, "(%s)", deparse_expression(element->expr, context, false, false));
+		appendStringInfo(buf, "(%s)", write_expression(element->expr, context));
 	else
 		appendStringInfoString(buf, quote_identifier(element->name));
 	if (element->collation)
-		appendStringInfo(buf, " COLLATE %s",
-						 generate_collation_name(get_collation_oid(element->collation, false)));
+		appendStringInfo(buf, " COLLATE %s", write_collation(element->collation));
 	if (element->opclass)
-		appendStringInfo(buf, " %s",
-						 generate_opclass_name(get_opclass_oid(method, element->opclass, false)));
+		appendStringInfo(buf, " %s", write_opclass(element->opclass, method));
 	if (element->opclassopts)
 		put_options(buf, element->opclassopts);
 	if (element->ordering != SORTBY_DEFAULT)
@@ -168,8 +201,7 @@ write_tail(IndexStmt *stmt, Oid relation)
 	if (stmt->tableSpace)
 		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(stmt->tableSpace));
 	if (stmt->whereClause)
-		appendStringInfo(&buf, " WHERE %s",
-						 deparse_expression(stmt->whereClause, context, false, false));
+		appendStringInfo(&buf, " WHERE %s", write_expression(stmt->whereClause, context));
 	return buf.data;
 }
 
@@ -234,14 +266,10 @@ has_expressions(const IndexStmt *stmt)
 static void
 write_create(FoIndexStatement *result, IndexStmt *stmt, const char *text)
 {
-	int			level;
-
 	stmt = transformIndexStmt(result->relation, stmt, text);
 	result->unique = stmt->unique;
 	result->has_expressions = has_expressions(stmt);
-	level = qualify_names();
 	result->tail = write_tail(stmt, result->relation);
-	AtEOXact_GUC(true, level);
 	fo_index_write_create(result);
 	if (result->action == FO_INDEX_CREATE_ONLY)
 		fo_index_find_begun(result, stmt->idxname);

@@ -5,7 +5,8 @@
  * slow_query_plan(..., capture => true) asks for the plan of a query's next slow
  * execution.  Until it has come, executions of that query count their rows and buffers,
  * and the first slow one leaves what EXPLAIN ANALYZE would print, without times, in shared
- * memory.  All others pay for reading one number.
+ * memory.  While nothing is asked for all executions pay for reading one number, else
+ * for a shared lock.
  *
  * There are FO_PLAN_SLOTS requests of all databases; a new one takes the place of the
  * oldest.  Their lock is FoWatchShared.plan_lock; plans_wanted may be read without it.

@@ -9,10 +9,12 @@
 
 #include "access/attmap.h"
 #include "access/stratnum.h"
+#include "catalog/pg_attribute.h"
 #include "executor/executor.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
+#include "utils/lsyscache.h"
 
 /* Parse analysis without parameters got a name of its own in 15. */
 #if PG_VERSION_NUM >= 150000
@@ -56,6 +58,14 @@ fo_plain_groups(Query *query)
 }
 #else
 #define fo_plain_groups(query) (query)
+#endif
+
+/* Is a column computed when it is read?  Rows have nothing in its place; from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define fo_is_virtual(relid, attnum) \
+	(get_attgenerated(relid, attnum) == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define fo_is_virtual(relid, attnum) false
 #endif
 
 /* Parse analysis that finds the types of parameters out. */

@@ -222,6 +222,10 @@ check_var(Var *var, Oid relid)
 		refuse(psprintf("the system column %s",
 						get_attname(relid, var->varattno, false)),
 			   "Use columns of the table.");
+	if (fo_is_virtual(relid, var->varattno))
+		refuse(psprintf("the virtual generated column %s",
+						get_attname(relid, var->varattno, false)),
+			   "Write its expression into the query, or make it STORED.");
 }
 
 /* Refuse expressions whose value may change while the row does not. */

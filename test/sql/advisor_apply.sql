@@ -33,6 +33,12 @@ CALL show('reindex index existing');
 CALL show('reindex (verbose) table posts');
 SELECT ddl, undo FROM shown ORDER BY nth;
 
+-- What the caller's search_path finds is found.
+CREATE COLLATION "odd schema".plain (locale = 'C');
+SET search_path = work, "odd schema", filteropt, public;
+CALL index_apply('create index on posts using gin (title collate plain gram_ops (buckets = 64))', true);
+SET search_path = work, "odd schema", public;
+
 -- What is written anew can be read again, and means the same; nothing was done so far.
 SELECT indexname FROM pg_indexes WHERE schemaname = 'work' ORDER BY 1;
 SELECT count(*) AS recorded FROM filteropt.index_applied;

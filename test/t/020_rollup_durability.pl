@@ -203,5 +203,14 @@ $node->stop('immediate');
 $node->start;
 is($node->safe_psql('postgres', 'SELECT count(*) FROM quick_stats'), 0, 'unlogged: empty after a crash');
 
+SKIP:
+{
+	skip 'virtual generated columns came with PostgreSQL 18', 1 if $node->pg_version < 18;
+	like(FilteroptTest::error_of($node, q{
+		CREATE TABLE computed (a int, twice int GENERATED ALWAYS AS (a * 2) VIRTUAL);
+		SELECT filteropt.rollup_create('computed_stats', 'SELECT twice, count(*) AS n FROM computed GROUP BY twice')}),
+		qr/^0A000: a rollup cannot be maintained over the virtual generated column twice/, 'a virtual generated column');
+}
+
 $node->stop;
 done_testing();

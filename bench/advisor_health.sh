@@ -23,7 +23,7 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 # make_tables INDEXES
 make_tables()
 {
-	run <<-END
+	run <<-SQL
 		CREATE PROCEDURE make_tables(wanted int) LANGUAGE plpgsql AS \$\$
 		DECLARE
 			n int := 0; have int := 0;
@@ -46,7 +46,7 @@ make_tables()
 		END \$\$;
 		CALL make_tables($1);
 		VACUUM ANALYZE pg_class, pg_index, pg_attribute, pg_constraint, pg_depend, pg_inherits;
-	END
+	SQL
 }
 
 call='SELECT count(*) FROM filteropt.index_health(unused_after => $$0$$)'

@@ -28,7 +28,7 @@
 #define BRIN_CORRELATION	0.9
 #define WORTH_LEAVING_OUT	0.9 /* a search of these rows alone */
 #define MOST_TERMS			6	/* of one kind that are combined */
-#define MAX_STORED			500	/* bytes that a type may allow to be INCLUDEd */
+#define MAX_STORED			500 /* bytes that a type may allow to be INCLUDEd */
 #define SHORT_STRING		64	/* average of strings that are, of any type */
 
 /* What is combined for one table: the terms that a predicate leaves. */

@@ -72,7 +72,8 @@ say_unbounded(StringInfo buf, const FoAdviseIndex *index)
 	{
 		if (!fo_advise_is_unbounded(index->relid, (AttrNumber) attnum))
 			continue;
-		appendStringInfo(buf, "%s%s", before, get_attname(index->relid, (AttrNumber) attnum, false));
+		appendStringInfo(buf, "%s%s", before,
+						 get_attname(index->relid, (AttrNumber) attnum, false));
 		before = ", ";
 	}
 }

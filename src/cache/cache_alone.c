@@ -186,7 +186,11 @@ fo_alone_claim(const FoCacheKey *key, int64 lease_us, uint64 *token)
 	 */
 	claims[nclaims++] = (Claim) {fresh, hash, GetCurrentTimestamp() + lease_us,
 								 GetActiveSnapshot()->xmin};
-	/* a sweep since a frozen snapshot may have taken the trace of a change along */
+
+	/*
+	 * a sweep since a frozen snapshot may have taken the trace of a change
+	 * along
+	 */
 	if ((nclaims == 1 &&
 		 LockAcquire(&sweep, ShareLock, true, true) == LOCKACQUIRE_NOT_AVAIL) ||
 		(IsolationUsesXactSnapshot() && fo_token_is_late()))

@@ -78,7 +78,8 @@ statement_of(int64 id)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("no advice " INT64_FORMAT " was given in this session", id),
-				 errhint("Call index_advise() in this session first, or pass the statement itself.")));
+				 errhint("Call index_advise() in this session first, "
+						 "or pass the statement itself.")));
 	return ddl;
 }
 

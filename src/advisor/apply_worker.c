@@ -421,7 +421,7 @@ analyze(Node *statement, const char *ddl)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("the index is there, but its table was not analyzed: %s", error->message),
-				 errhint("The planner has no statistics of the index's expressions before ANALYZE.")));
+				 errhint("Until ANALYZE the planner has no statistics of its expressions.")));
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

@@ -9,7 +9,8 @@
  * for a shared lock.
  *
  * There are FO_PLAN_SLOTS requests of all databases; a new one takes the place of the
- * oldest, and after filteropt.advisor_plan_wait a plan is not waited for any more.  Their lock is FoWatchShared.plan_lock; plans_wanted may be read without it.
+ * oldest, and after filteropt.advisor_plan_wait a plan is not waited for any more.  Their
+ * lock is FoWatchShared.plan_lock; plans_wanted may be read without it.
  */
 #include "postgres.h"
 

@@ -258,7 +258,8 @@ typedef struct FoNplusResult
 	int			len;
 	bool		cut;
 	int			nparameters;
-	char		query_text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes, normal */
+	char		query_text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes,
+													 * normal */
 } FoNplusResult;
 
 /* nplus_watch.c */

@@ -4,7 +4,8 @@
  *
  * A number follows from the statement alone, so that it names the same one in
  * every session: where a pool gives a client another session, that one either
- * knows the number by the same statement or does not know it.
+ * knows the number by the same statement or does not know it.  But if a session
+ * has two statements that would have the same one, the later gets the next.
  */
 #include "postgres.h"
 
@@ -20,11 +21,12 @@
 
 PG_FUNCTION_INFO_V1(fo_index_advice);
 
-/* The statements of this session, in a ring. */
+/* The statements of this session and their numbers, in a ring. */
 static char *statements[REMEMBERED];
+static int64 numbers[REMEMBERED];
 static int	next_statement;
 
-/* The number of a statement: 31 bits, not 0. */
+/* The number that a statement should have: 31 bits, not 0. */
 static int64
 id_of(const char *ddl)
 {
@@ -37,7 +39,7 @@ find(int64 id)
 {
 	for (int i = 0; i < REMEMBERED; i++)
 	{
-		if (statements[i] && id_of(statements[i]) == id)
+		if (statements[i] && numbers[i] == id)
 			return statements[i];
 	}
 	return NULL;
@@ -48,16 +50,21 @@ int64
 fo_advise_remember(const char *ddl)
 {
 	int64		id = id_of(ddl);
+	char	   *other;
+	char	   *copy;
 
-	if (find(id) == NULL)
+	while ((other = find(id)) != NULL)
 	{
-		char	   *copy = MemoryContextStrdup(TopMemoryContext, ddl);
-
-		if (statements[next_statement])
-			pfree(statements[next_statement]);
-		statements[next_statement] = copy;
-		next_statement = (next_statement + 1) % REMEMBERED;
+		if (strcmp(other, ddl) == 0)
+			return id;
+		id = id % PG_INT32_MAX + 1;
 	}
+	copy = MemoryContextStrdup(TopMemoryContext, ddl);
+	if (statements[next_statement])
+		pfree(statements[next_statement]);
+	statements[next_statement] = copy;
+	numbers[next_statement] = id;
+	next_statement = (next_statement + 1) % REMEMBERED;
 	return id;
 }
 

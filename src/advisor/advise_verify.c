@@ -58,6 +58,16 @@ end_run(void)
 	SetLatch(MyLatch);
 }
 
+/* No run is to be ended any more, nor anything else by what the timer has cancelled. */
+static void
+stop_timer(void)
+{
+	disable_timeout(timer, false);
+	if (timer_went_off)
+		QueryCancelPending = false;
+	timer_went_off = false;
+}
+
 /* CPU time of this process in milliseconds. */
 static double
 cpu_ms(void)
@@ -121,10 +131,8 @@ run_once(FoAdvise *advise, FoAdviseQuery *query, const FoPickSet *given, double 
 		query->runnable = false;
 		elog(DEBUG1, "query " INT64_FORMAT " cannot be run: %s", query->id, problem);
 	}
-	disable_timeout(timer, false);
+	stop_timer();
 	advise->run_ended = NULL;
-	if (timer_went_off)
-		QueryCancelPending = false;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(advise->scratch);
 	return run.ms;
@@ -417,22 +425,12 @@ check_writable(void)
 				 errhint("Verify on the primary, or leave verify => true out.")));
 }
 
-/*
- * Measure, build, and choose by what was measured; then report the choice.
- * The tables are locked against writes from the first index built to the end.
- */
-void
-fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen, FoAdviseReport report, void *context)
+/* Measure, build, choose by what was measured, and report that. */
+static void
+measure_and_choose(FoAdvise *advise, const FoPickSet *chosen, FoAdviseReport report, void *context)
 {
-	MemoryContext old = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	FoPickSet	better;
 
-	check_writable();
-	if (timer == MAX_TIMEOUTS)
-		timer = RegisterTimeout(USER_TIMEOUT, end_run);
-	BeginInternalSubTransaction("filteropt index advice");
-	MemoryContextSwitchTo(old);
 	(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	measure_before(advise);
@@ -443,7 +441,35 @@ fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen, FoAdviseReport repor
 	advise->measured = true;
 	better = fo_advise_select(advise);
 	report(advise, &better, context);
-	RollbackAndReleaseCurrentSubTransaction();
+}
+
+/*
+ * Choose by measurements and report the choice; whatever was built for them is gone after
+ * that, also after an error.  The tables are locked against writes from the first index
+ * built to the end.
+ */
+void
+fo_advise_verify(FoAdvise *advise, const FoPickSet *chosen, FoAdviseReport report, void *context)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	check_writable();
+	if (timer == MAX_TIMEOUTS)
+		timer = RegisterTimeout(USER_TIMEOUT, end_run);
+	BeginInternalSubTransaction("filteropt index advice");
 	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
+	PG_TRY();
+	{
+		measure_and_choose(advise, chosen, report, context);
+	}
+	PG_FINALLY();
+	{
+		stop_timer();
+		/* whoever catches an error knows of no subtransaction but his own */
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old);
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
 }

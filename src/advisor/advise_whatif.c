@@ -304,16 +304,20 @@ fo_advise_guarded(FoAdvise *advise, void (*run) (void *), void *arg, const char 
 	}
 	PG_CATCH();
 	{
+		bool		passed_on = is_fatal(geterrcode()) &&
+			!(advise->run_ended && *advise->run_ended);
 		ErrorData  *error;
 
-		MemoryContextSwitchTo(advise->context);
-		error = CopyErrorData();
 		active = NULL;
 		fo_advise_needs_stop();
-		if (is_fatal(error->sqlerrcode) && !(advise->run_ended && *advise->run_ended))
-			PG_RE_THROW();
-		FlushErrorState();
+		/* whoever catches the error knows of no subtransaction but his own */
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(advise->context);
+		CurrentResourceOwner = owner;
+		if (passed_on)
+			PG_RE_THROW();
+		error = CopyErrorData();
+		FlushErrorState();
 		*problem = error->message;
 	}
 	PG_END_TRY();

@@ -405,6 +405,29 @@ await_readers(const FoIndexJob *job)
 }
 
 /*
+ * Analyze the table whose index has been made, which it stays if this fails or is cancelled.
+ */
+static void
+analyze(Node *statement, const char *ddl)
+{
+	PG_TRY();
+	{
+		run_parsed(statement, ddl);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = recover();
+
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the index is there, but its table was not analyzed: %s", error->message),
+				 errhint("Until ANALYZE the planner has no statistics of its expressions.")));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+}
+
+/*
  * Execute the statements of a job.  A concurrent one waits for as long as it takes; what
  * follows it, as one that is not, only for lock_timeout.
  */
@@ -425,7 +448,10 @@ run_job(const FoIndexJob *job)
 		set_lock_timeout(patient ? 0 : job->lock_timeout);
 		if (IsA(statement, AlterTableStmt))
 			await_readers(job);
-		run_parsed(statement, ddl);
+		if (IsA(statement, VacuumStmt))
+			analyze(statement, ddl);
+		else
+			run_parsed(statement, ddl);
 	}
 	pgstat_report_activity(STATE_IDLE, NULL);
 }

@@ -160,7 +160,7 @@ make_texts(Report *report)
 	FoSqlNormal normal;
 	char	   *text = palloc(fo_watch_text_bytes + 1);
 
-	report->text[FO_TEXT_PARENT] = pnstrdup(report->result->text, report->result->len);
+	report->text[FO_TEXT_PARENT] = pnstrdup(report->result->query_text, report->result->len);
 	fo_sql_normalize(&report->source.sql, text, fo_watch_text_bytes, &normal);
 	text[		normal.len] = '\0';
 	report->text[FO_TEXT_CHILD] = text;
@@ -212,7 +212,7 @@ find_slot(const FoLoopId *id, bool *found)
 static void
 fill_entry(FoLoopEntry *entry, const FoLoopId *id, const Report *report)
 {
-	memset(entry, 0, offsetof(FoLoopEntry, text));
+	memset(entry, 0, offsetof(FoLoopEntry, texts));
 	entry->id = *id;
 	entry->generation = ++fo_watch_shared->generations;
 	entry->first_seen = GetCurrentTimestamp();

@@ -69,7 +69,7 @@ describe(int slot, const FoWatchQuery *query, QueryDesc *desc, int columns, cons
 	for (int i = 0; i < columns; i++)
 		describe_column(r, i, desc, attribute[i]);
 	fo_watch_source(&source, query, desc);
-	fo_sql_normalize(&source.sql, r->text, fo_watch_text_bytes, &normal);
+	fo_sql_normalize(&source.sql, r->query_text, fo_watch_text_bytes, &normal);
 	r->len = (int) normal.len;
 	r->cut = normal.truncated || source.cut;
 	r->nparameters = normal.highest;
@@ -85,7 +85,7 @@ fo_nplus_begin_result(FoWatchQuery *query, QueryDesc *desc, int columns,
 
 	if (watch.parent[slot] == NULL)
 	{
-		Size		size = offsetof(FoNplusResult, text) + fo_watch_text_bytes;
+		Size		size = offsetof(FoNplusResult, query_text) + fo_watch_text_bytes;
 
 		result[slot] = MemoryContextAllocZero(TopMemoryContext, size);
 		watch.parent[slot] = MemoryContextAllocZero(TopMemoryContext, sizeof(FoLoopParent));

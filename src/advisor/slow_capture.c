@@ -9,7 +9,8 @@
  * for a shared lock.
  *
  * There are FO_PLAN_SLOTS requests of all databases; a new one takes the place of the
- * oldest.  Their lock is FoWatchShared.plan_lock; plans_wanted may be read without it.
+ * oldest, and after filteropt.advisor_plan_wait a plan is not waited for any more.  Their
+ * lock is FoWatchShared.plan_lock; plans_wanted may be read without it.
  */
 #include "postgres.h"
 
@@ -38,25 +39,57 @@ find_plan(uint64 id, Oid role)
 	return NULL;
 }
 
-/* Does somebody wait for the plan of a query that this role runs? */
+/* Do not wait for a plan any longer; plan_lock is held. */
+static void
+stop_waiting(FoPlanEntry *entry)
+{
+	if (entry->wanted)
+		(void) pg_atomic_fetch_sub_u32(&fo_watch_shared->plans_wanted, 1);
+	entry->wanted = false;
+}
+
+/* Is a plan wanted no more, although it has not come?  plan_lock is held. */
 static bool
-is_wanted(uint64 id)
+is_overdue(const FoPlanEntry *entry)
+{
+	return entry->wanted && entry->wanted_until < GetCurrentStatementStartTimestamp();
+}
+
+/* Let the plans that were waited for too long be. */
+static void
+end_overdue(void)
+{
+	LWLockAcquire(&fo_watch_shared->plan_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < FO_PLAN_SLOTS; i++)
+		if (is_overdue(&fo_watch_shared->plan[i]))
+			stop_waiting(&fo_watch_shared->plan[i]);
+	LWLockRelease(&fo_watch_shared->plan_lock);
+}
+
+/* Does somebody wait for the plan of a query that the role runs? */
+static bool
+is_wanted(uint64 id, Oid role)
 {
 	FoPlanEntry *entry;
 	bool		wanted;
+	bool		overdue = false;
 
 	LWLockAcquire(&fo_watch_shared->plan_lock, LW_SHARED);
-	entry = find_plan(id, GetUserId());
-	wanted = entry != NULL && entry->wanted;
+	for (int i = 0; i < FO_PLAN_SLOTS && !overdue; i++)
+		overdue = is_overdue(&fo_watch_shared->plan[i]);
+	entry = find_plan(id, role);
+	wanted = entry != NULL && entry->wanted && !is_overdue(entry);
 	LWLockRelease(&fo_watch_shared->plan_lock);
+	if (overdue)
+		end_overdue();
 	return wanted;
 }
 
-/* Before an execution begins: let it count if its plan is wanted. */
+/* Before the current role begins an execution: let it count if its plan is wanted. */
 void
 fo_capture_prepare(QueryDesc *desc, uint64 id)
 {
-	if (is_wanted(id))
+	if (is_wanted(id, GetUserId()))
 		desc->instrument_options |= INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
 }
 
@@ -69,7 +102,7 @@ explain(QueryDesc *desc, double us)
 
 	if (desc->params != NULL && desc->params->numParams > 0)
 		parameters = BuildParamLogString(desc->params, NULL, PARAMETER_BYTES);
-	es->analyze = desc->instrument_options != 0;
+	es->analyze = true;
 	es->buffers = (desc->instrument_options & INSTRUMENT_BUFFERS) != 0;
 	es->timing = (desc->instrument_options & INSTRUMENT_TIMER) != 0;
 	es->settings = true;
@@ -83,35 +116,37 @@ explain(QueryDesc *desc, double us)
 	return es->str->data;
 }
 
-/* A slow execution is over: keep its plan if that is wanted. */
+/*
+ * A slow execution is over: keep its plan if that is wanted.  One that began before it was
+ * has counted nothing and leaves it to the next.
+ */
 void
-fo_capture_slow(QueryDesc *desc, uint64 id, double us)
+fo_capture_slow(QueryDesc *desc, uint64 id, Oid role, double us)
 {
 	MemoryContext old;
 	FoPlanEntry *entry;
-	char	   *text;
+	char	   *plan;
 	int			len;
 
-	if (pg_atomic_read_u32(&fo_watch_shared->plans_wanted) == 0 || !IsTransactionState() ||
-		!is_wanted(id))
+	if (desc->instrument_options == 0 ||
+		pg_atomic_read_u32(&fo_watch_shared->plans_wanted) == 0 ||
+		!IsTransactionState() || !is_wanted(id, role))
 		return;
 	old = MemoryContextSwitchTo(desc->estate->es_query_cxt);
-	text = explain(desc, us);
-
-	len = (int) strlen(text);
+	plan = explain(desc, us);
+	len = (int) strlen(plan);
 	if (len > FO_PLAN_BYTES)
-		len = pg_mbcliplen(text, len, FO_PLAN_BYTES);
+		len = pg_mbcliplen(plan, len, FO_PLAN_BYTES);
 	LWLockAcquire(&fo_watch_shared->plan_lock, LW_EXCLUSIVE);
-	entry = find_plan(id, GetUserId());
+	entry = find_plan(id, role);
 	if (entry != NULL && entry->wanted)
 	{
 		entry->len = len;
-		memcpy(entry->text, text, len);
-		entry->wanted = false;
-		(void) pg_atomic_fetch_sub_u32(&fo_watch_shared->plans_wanted, 1);
+		memcpy(entry->plan_text, plan, len);
+		stop_waiting(entry);
 	}
 	LWLockRelease(&fo_watch_shared->plan_lock);
-	pfree(text);
+	pfree(plan);
 	MemoryContextSwitchTo(old);
 }
 
@@ -119,9 +154,8 @@ fo_capture_slow(QueryDesc *desc, uint64 id, double us)
 static void
 forget(FoPlanEntry *entry)
 {
-	if (entry->wanted)
-		(void) pg_atomic_fetch_sub_u32(&fo_watch_shared->plans_wanted, 1);
-	memset(entry, 0, offsetof(FoPlanEntry, text));
+	stop_waiting(entry);
+	memset(entry, 0, offsetof(FoPlanEntry, plan_text));
 }
 
 /* Make an entry for a query in the place of an unused or the oldest one; plan_lock is held. */
@@ -140,11 +174,23 @@ add_plan(uint64 id, Oid role)
 	return entry;
 }
 
+/* Is there a plan of the query, or a request for one? */
+bool
+fo_capture_knows(uint64 id, Oid role)
+{
+	bool		known;
+
+	LWLockAcquire(&fo_watch_shared->plan_lock, LW_SHARED);
+	known = find_plan(id, role) != NULL;
+	LWLockRelease(&fo_watch_shared->plan_lock);
+	return known;
+}
+
 /* The plan that was kept, or NULL; and ask for that of the next slow execution. */
 char *
 fo_capture_ask(uint64 id, Oid role)
 {
-	char	   *text = palloc(FO_PLAN_BYTES + 1);
+	char	   *plan = palloc(FO_PLAN_BYTES + 1);
 	FoPlanEntry *entry;
 	int			len;
 
@@ -153,14 +199,15 @@ fo_capture_ask(uint64 id, Oid role)
 	if (entry == NULL)
 		entry = add_plan(id, role);
 	len = entry->len;
-	memcpy(text, entry->text, len);
+	memcpy(plan, entry->plan_text, len);
 	if (!entry->wanted)
 		(void) pg_atomic_fetch_add_u32(&fo_watch_shared->plans_wanted, 1);
 	entry->wanted = true;
 	entry->asked_at = GetCurrentTimestamp();
+	entry->wanted_until = TimestampTzPlusMilliseconds(entry->asked_at, fo_advisor_plan_wait_ms);
 	LWLockRelease(&fo_watch_shared->plan_lock);
-	text[		len] = '\0';
-	return len > 0 ? text : NULL;
+	plan[len] = '\0';
+	return len > 0 ? plan : NULL;
 }
 
 /* Forget the plans of this database, and who waits for them. */

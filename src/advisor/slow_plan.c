@@ -25,6 +25,16 @@
 
 PG_FUNCTION_INFO_V1(fo_slow_query_plan);
 
+/* Raise that the watch does not know a query. */
+static void
+raise_unknown(uint64 id, Oid role)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("no query " INT64_FORMAT " of role %u is known here", (int64) id, role),
+			 errhint("Take queryid and role from filteropt.slow_query.")));
+}
+
 /* The text of a query, or an error. */
 static char *
 text_of(uint64 id, Oid role)
@@ -42,7 +52,7 @@ text_of(uint64 id, Oid role)
 		entry = fo_watch_entry(slot, LW_SHARED, &lock);
 		if (entry->id == id && entry->role == role && entry->database == MyDatabaseId)
 		{
-			memcpy(copy, entry->text, entry->len);
+			memcpy(copy, entry->query_text, entry->len);
 			copy[entry->len] = '\0';
 			truncated = entry->truncated;
 			text = copy;
@@ -50,10 +60,7 @@ text_of(uint64 id, Oid role)
 		LWLockRelease(lock);
 	}
 	if (text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no query " INT64_FORMAT " of role %u is known here", (int64) id, role),
-				 errhint("Take queryid and role from filteropt.slow_query.")));
+		raise_unknown(id, role);
 	if (truncated)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -139,6 +146,21 @@ generic_plan(uint64 id, Oid role)
 	return cstring_to_text(plan);
 }
 
+/* The plan of a slow execution, or NULL; the next one's is asked for. */
+static char *
+captured_plan(uint64 id, Oid role)
+{
+	if (!fo_watch_may_read(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be the role that runs the query or a member of pg_read_all_stats")));
+	fo_watch_flush();
+	/* the plan may be there still when the query had to give way to others */
+	if (fo_watch_add(id, role, NULL, 0, false) < 0 && !fo_capture_knows(id, role))
+		raise_unknown(id, role);
+	return fo_capture_ask(id, role);
+}
+
 /* slow_query_plan(queryid bigint, role oid, capture boolean) returns text */
 Datum
 fo_slow_query_plan(PG_FUNCTION_ARGS)
@@ -150,11 +172,7 @@ fo_slow_query_plan(PG_FUNCTION_ARGS)
 	fo_watch_require();
 	if (!PG_GETARG_BOOL(2))
 		PG_RETURN_TEXT_P(generic_plan(id, role));
-	if (!fo_watch_may_read(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be the role that runs the query or a member of pg_read_all_stats")));
-	captured = fo_capture_ask(id, role);
+	captured = captured_plan(id, role);
 	if (captured == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(captured));

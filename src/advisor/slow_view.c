@@ -27,7 +27,7 @@ query_values(void *copy, Datum *values, bool *nulls)
 	if (readable)
 	{
 		values[0] = Int64GetDatum((int64) entry->id);
-		values[2] = PointerGetDatum(cstring_to_text_with_len(entry->text, entry->len));
+		values[2] = PointerGetDatum(cstring_to_text_with_len(entry->query_text, entry->len));
 		values[3] = BoolGetDatum(entry->truncated);
 	}
 	values[1] = ObjectIdGetDatum(entry->role);

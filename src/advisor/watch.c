@@ -39,6 +39,7 @@ typedef struct Frame
 	DestReceiver *inner;
 	QueryDesc  *desc;			/* NULL: unused */
 	uint64		id;				/* of the query */
+	Oid			role;			/* that began it */
 	instr_time	elapsed;
 	FoWatchCost cost;
 	int64		key[FO_LOOP_KEYS];
@@ -59,6 +60,7 @@ bool		fo_advisor_watch = true;
 int			fo_advisor_loop_min = 5;
 int			fo_advisor_loop_window_ms = 1000;
 int			fo_advisor_slow_ms = 100;
+int			fo_advisor_plan_wait_ms = 3600 * 1000;
 double		fo_advisor_sample_rate = 1;
 int			fo_advisor_queries = 1000;
 int			fo_watch_text_bytes = 2048;
@@ -169,6 +171,7 @@ begin_frame(QueryDesc *desc, uint64 id)
 		return;
 	query = fo_watch_query(id);
 	f->id = id;
+	f->role = GetUserId();
 	f->level = GetCurrentTransactionNestLevel();
 	f->captures = desc->operation == CMD_SELECT && fo_advisor_loop_min > 0 &&
 		(query->idle < IDLE_RESULTS || (++query->skipped & IDLE_MASK) == 0);
@@ -426,11 +429,11 @@ end_frame(Frame *f)
 	f->cost.total = INSTR_TIME_GET_DOUBLE(f->elapsed) * 1e6;
 	f->cost.slow_calls = fo_advisor_slow_ms >= 0 && f->cost.total >= fo_advisor_slow_ms * 1e3;
 	if (f->cost.slow_calls > 0)
-		fo_capture_slow(desc, f->id, f->cost.total);
+		fo_capture_slow(desc, f->id, f->role, f->cost.total);
 	f->desc = NULL;
 	open_frames--;
 	query = fo_watch_query(f->id);
-	fo_watch_account(query, desc, &f->cost);
+	fo_watch_account(query, desc, f->role, &f->cost);
 	if (f->nkeys > 0 && f->nkeys == query->nkeys)
 		fo_nplus_run(query, desc, f->key, f->cost.total);
 }
@@ -512,6 +515,10 @@ define_settings(void)
 							"-1: none is.",
 							&fo_advisor_slow_ms, 100, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("filteropt.advisor_plan_wait",
+							"Longest time that the plan of a query's next slow execution is waited for.",
+							NULL, &fo_advisor_plan_wait_ms, 3600 * 1000, 1, INT_MAX, PGC_SUSET,
+							GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomRealVariable("filteropt.advisor_sample_rate",
 							 "Share of the seconds of each session in which its queries are watched.",
 							 NULL, &fo_advisor_sample_rate, 1, 0, 1, PGC_SUSET, 0,

@@ -97,7 +97,7 @@ typedef struct FoWatchEntry
 	TimestampTz last_seen;
 	bool		truncated;
 	int			len;
-	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes */
+	char		query_text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes */
 } FoWatchEntry;
 
 /* The texts of a loop, each of at most a length of its own. */
@@ -139,8 +139,8 @@ typedef struct FoLoopEntry
 										 * with */
 	char		column[NAMEDATALEN];	/* of the parent's result */
 	int			len[FO_LOOP_TEXTS];
-	char text[	FLEXIBLE_ARRAY_MEMBER]; /* FO_LOOP_TEXTS times
-										 * fo_loop_text_bytes */
+	char		texts[FLEXIBLE_ARRAY_MEMBER];	/* FO_LOOP_TEXTS times
+												 * fo_loop_text_bytes */
 } FoLoopEntry;
 
 /* A plan that somebody asked for; guarded by FoWatchShared.plan_lock. */
@@ -150,10 +150,11 @@ typedef struct FoPlanEntry
 	Oid			database;
 	Oid			role;
 	TimestampTz asked_at;
+	TimestampTz wanted_until;
 	bool		wanted;			/* the next slow execution is to leave its
 								 * plan */
 	int			len;			/* 0: none yet */
-	char text[	FO_PLAN_BYTES];
+	char		plan_text[FO_PLAN_BYTES];
 } FoPlanEntry;
 
 /* The whole; entries follow. */
@@ -179,6 +180,7 @@ extern bool fo_advisor_watch;
 extern int	fo_advisor_loop_min;
 extern int	fo_advisor_loop_window_ms;
 extern int	fo_advisor_slow_ms;
+extern int	fo_advisor_plan_wait_ms;
 extern double fo_advisor_sample_rate;
 extern int	fo_advisor_queries;
 extern int	fo_watch_text_bytes;
@@ -192,7 +194,8 @@ extern void fo_watch_init(void);
 /* watch_query.c */
 extern FoWatchQuery *fo_watch_query(uint64 id);
 extern void fo_watch_parsed(ParseState *pstate, Query *query);
-extern void fo_watch_account(FoWatchQuery *query, QueryDesc *desc, const FoWatchCost *cost);
+extern void fo_watch_account(FoWatchQuery *query, QueryDesc *desc, Oid role,
+							 const FoWatchCost *cost);
 extern void fo_watch_flush(void);
 
 /* watch_value.c */
@@ -202,7 +205,7 @@ extern bool fo_watch_is_key_type(Oid type);
 /* watch_shared.c */
 extern void fo_watch_shared_init(void);
 extern void fo_watch_require(void);
-extern int	fo_watch_add(uint64 id, Oid role, const char *text, int len, bool truncated);
+extern int	fo_watch_add(uint64 id, Oid role, const char *query, int len, bool truncated);
 extern bool fo_watch_tell(int slot, const FoWatchQuery *query);
 extern FoWatchEntry *fo_watch_entry(int slot, LWLockMode mode, LWLock **lock);
 extern FoLoopEntry *fo_loop_entry(int slot);
@@ -226,7 +229,8 @@ extern void fo_watch_list(FunctionCallInfo fcinfo, const FoWatchListing *listing
 
 /* slow_capture.c */
 extern void fo_capture_prepare(QueryDesc *desc, uint64 id);
-extern void fo_capture_slow(QueryDesc *desc, uint64 id, double us);
+extern void fo_capture_slow(QueryDesc *desc, uint64 id, Oid role, double us);
+extern bool fo_capture_knows(uint64 id, Oid role);
 extern char *fo_capture_ask(uint64 id, Oid role);
 extern void fo_capture_forget(void);
 
@@ -254,7 +258,8 @@ typedef struct FoNplusResult
 	int			len;
 	bool		cut;
 	int			nparameters;
-	char text[	FLEXIBLE_ARRAY_MEMBER]; /* fo_watch_text_bytes, normal */
+	char		query_text[FLEXIBLE_ARRAY_MEMBER];	/* fo_watch_text_bytes,
+													 * normal */
 } FoNplusResult;
 
 /* nplus_watch.c */

@@ -359,12 +359,11 @@ publish(FoWatchQuery *query, QueryDesc *desc)
 	pfree(out);
 }
 
-/* Count an execution. */
+/* Count an execution that a role began. */
 void
-fo_watch_account(FoWatchQuery *query, QueryDesc *desc, const FoWatchCost *cost)
+fo_watch_account(FoWatchQuery *query, QueryDesc *desc, Oid role, const FoWatchCost *cost)
 {
 	FoWatchCost *pending = &query->pending;
-	Oid			role = GetUserId();
 	uint16	   *bucket = &query->histogram[fo_latency_bucket(cost->total)];
 
 	if (query->role != role)

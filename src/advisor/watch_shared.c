@@ -34,7 +34,7 @@ static FoShmemRegion region = {
 static Size
 entry_size(void)
 {
-	return MAXALIGN(offsetof(FoWatchEntry, text) + fo_watch_text_bytes);
+	return MAXALIGN(offsetof(FoWatchEntry, query_text) + fo_watch_text_bytes);
 }
 
 /* Room for a text of a loop: a join is made of two queries. */
@@ -47,7 +47,7 @@ fo_loop_text_bytes(void)
 static Size
 loop_size(void)
 {
-	return MAXALIGN(offsetof(FoLoopEntry, text) + FO_LOOP_TEXTS * fo_loop_text_bytes());
+	return MAXALIGN(offsetof(FoLoopEntry, texts) + FO_LOOP_TEXTS * fo_loop_text_bytes());
 }
 
 static int
@@ -131,7 +131,7 @@ fo_loop_entry(int slot)
 char *
 fo_loop_text(FoLoopEntry *entry, FoLoopText which)
 {
-	return entry->text +(Size) which * fo_loop_text_bytes();
+	return entry->texts + (Size) which * fo_loop_text_bytes();
 }
 
 /* May the current role read what another one has run?  As pg_stat_statements decides. */
@@ -185,27 +185,27 @@ evict(int first)
 }
 
 /*
- * The slot of a query of this database and a role, which is made if need be: text is its
+ * The slot of a query of this database and a role, which is made if need be: query is its
  * normal form, or NULL just to look for it; then -1 means that it is not there.
  */
 int
-fo_watch_add(uint64 id, Oid role, const char *text, int len, bool truncated)
+fo_watch_add(uint64 id, Oid role, const char *query, int len, bool truncated)
 {
 	int			first = first_slot(id, role);
 	int			slot = -1;
 	LWLock	   *lock;
-	char	   *set = (char *) fo_watch_entry(first, text ? LW_EXCLUSIVE : LW_SHARED, &lock);
+	char	   *set = (char *) fo_watch_entry(first, query ? LW_EXCLUSIVE : LW_SHARED, &lock);
 
 	for (int i = 0; i < FO_WATCH_WAYS && slot < 0; i++)
 		if (is_entry_of((FoWatchEntry *) (set + fo_watch_shared->entry_bytes * (Size) i), id, role))
 			slot = first + i;
-	if (slot < 0 && text !=NULL)
+	if (slot < 0 && query != NULL)
 	{
 		FoWatchEntry *entry;
 
 		slot = evict(first);
 		entry = (FoWatchEntry *) (set + fo_watch_shared->entry_bytes * (Size) (slot - first));
-		memset(entry, 0, offsetof(FoWatchEntry, text));
+		memset(entry, 0, offsetof(FoWatchEntry, query_text));
 		entry->id = id;
 		entry->database = MyDatabaseId;
 		entry->role = role;
@@ -213,7 +213,7 @@ fo_watch_add(uint64 id, Oid role, const char *text, int len, bool truncated)
 		entry->first_seen = GetCurrentTimestamp();
 		entry->truncated = truncated;
 		entry->len = len;
-		memcpy(entry->text, text, len);
+		memcpy(entry->query_text, query, len);
 	}
 	LWLockRelease(lock);
 	return slot;

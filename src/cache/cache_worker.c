@@ -38,10 +38,10 @@ PGDLLEXPORT void fo_cache_worker_main(Datum arg);
 /* A worker that the launcher has started, or could not start. */
 typedef struct Started
 {
-	Oid			database;
 	BackgroundWorkerHandle *handle;
 	TimestampTz at;				/* when it was tried last */
 	int64		pause;			/* until the next time, as it does not stay */
+	Oid			database;
 	bool		complained;
 } Started;
 

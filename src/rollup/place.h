@@ -23,5 +23,6 @@ typedef struct FoSpot
 extern bool fo_rollup_recall(FoRollup *rollup, const FoDelta *delta, FoSpot *spot);
 extern void fo_rollup_remember(FoRollup *rollup, const FoDelta *delta, ItemPointer root,
 							   ItemPointer tip, Buffer buffer);
+extern void fo_rollup_forget_places(FoRollup *rollup);
 
 #endif							/* FO_ROLLUP_PLACE_H */

@@ -24,6 +24,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "rollup/localtime.h"
+#include "rollup/place.h"
 #include "rollup/spec.h"
 #include "rollup/stat.h"
 #include "utils/fmgroids.h"
@@ -253,6 +254,7 @@ fo_rollup_release(FoRollup *rollup)
 	if (--rollup->refcount > 0)
 		return;
 	FreeExprContext(rollup->econtext, false);
+	fo_rollup_forget_places(rollup);
 	MemoryContextDelete(rollup->cxt);
 }
 

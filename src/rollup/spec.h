@@ -46,7 +46,7 @@ typedef struct FoRollup
 	ProjectionInfo *look[2];	/* groups and inputs of the old and the new
 								 * row */
 	struct FoRollupCounters *counters;	/* NULL: not counted (stat.c) */
-	struct FoPlace *places;		/* where rows of groups are (place.c) */
+	struct FoPlaces *places;	/* where rows of groups are (place.c) */
 } FoRollup;
 
 /* The rollups fed by one table (a plain table or a leaf partition). */

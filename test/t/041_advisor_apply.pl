@@ -157,6 +157,23 @@ like(end_of(start_call('create index killed on posts (title)')), qr/dropped the 
 	'the next call drops it');
 is(invalid(), '0', 'and makes it anew');
 
+# The index of an expression is made, and what analyses the table after that is cancelled.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION halting(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+		PERFORM FROM pg_stat_progress_analyze WHERE pid = pg_backend_pid();
+		IF FOUND THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF;
+		RETURN i; END $$;
+	CREATE TABLE halted AS SELECT i FROM generate_series(1, 100) i});
+ask($writer, 'SELECT pg_advisory_lock(4711)');
+my $halted = start_call('create index halted_by on halted (halting(i))');
+wait_until(q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, 'the table is being analysed');
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'filteropt index_apply'});
+like(end_of($halted), qr/\A[^\n]*WARNING:  57014: the index is there, but its table was not analyzed: canceling statement due to user request\n/, 'a warning');
+like($halted->{out}, qr/^CREATE INDEX CONCURRENTLY halted_by/, 'and the statement has done its work');
+is($node->safe_psql('postgres', q{SELECT finished_at IS NOT NULL, error IS NULL, index FROM filteropt.index_applied WHERE ddl LIKE '%halted_by%'}),
+	't|t|halted_by', 'which is recorded as done');
+ask($writer, 'SELECT pg_advisory_unlock_all()');
+
 # No worker is free.
 $node->append_conf('postgresql.conf', "max_worker_processes = 0\n");
 $node->restart;

@@ -30,7 +30,7 @@ is(sql(q{SELECT count(*) FROM filteropt.slow_query WHERE query = 'SELECT $1, pg_
 
 # Fast ones arrive with the end of their session.
 sql(join '', map { "SELECT name FROM t WHERE id = $_;\n" } 1 .. 50);
-is(sql(q{SELECT calls FROM filteropt.advisor_workload() WHERE query = 'SELECT name FROM t WHERE id = $1'}), '50', 'every execution is counted');
+ok($node->poll_query_until('postgres', q{SELECT calls FROM filteropt.advisor_workload() WHERE query = 'SELECT name FROM t WHERE id = $1'}, '50'), 'every execution is counted');
 is(sql(q{SELECT count(*) = 1 AND min(p99_ms) < 1000 FROM filteropt.advisor_queries() WHERE query = 'SELECT name FROM t WHERE id = $1'}), 't', 'in one entry');
 
 # Plans.
@@ -43,6 +43,7 @@ like(FilteroptTest::error_of($node, "SET ROLE watcher; SELECT filteropt.slow_que
 sql(q{GRANT CREATE ON SCHEMA public TO app; SET ROLE app;
 	CREATE FUNCTION public.evil() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'planned as %', current_user; RETURN 1; END $$;
 	SELECT name FROM t WHERE id = evil(); SELECT name FROM t WHERE id = evil()});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM filteropt.advisor_queries() WHERE query ~ 'id = evil'}) or die 'evil was not seen';
 my ($out, $err);
 $node->psql('postgres', q{SELECT filteropt.slow_query_plan(queryid, role) FROM filteropt.advisor_queries() WHERE query ~ 'id = evil'}, stdout => \$out, stderr => \$err);
 like($err, qr/planned as app/, 'planned as the role that ran it');
@@ -75,8 +76,25 @@ my $many_id = sql(q{SELECT queryid FROM filteropt.slow_query WHERE query ~ 't1 W
 sql("SELECT filteropt.slow_query_plan($many_id, capture => true)");
 sql($many);
 is(sql("SELECT octet_length(filteropt.slow_query_plan($many_id, capture => true))"), 16384, 'a long plan is cut off');
-sql("SELECT filteropt.slow_query_plan(n, capture => true) FROM generate_series(1, 40) AS n");
-is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'the oldest requests give way');
+like(FilteroptTest::error_of($node, 'SELECT filteropt.slow_query_plan(1, capture => true)'), qr/^42704: no query 1 of role \d+ is known here/, 'nobody waits for an unknown query');
+sql(join '', map { 'SELECT ' . join(', ', (1) x $_) . ", pg_sleep(0.001);\n" } 1 .. 30);
+is(sql("SELECT count(*) >= 16, count(filteropt.slow_query_plan(queryid, role, true)) FROM filteropt.advisor_queries() WHERE queryid <> $id"), 't|0', 'more requests than there is room for');
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'the oldest ones give way');
+sql("SET filteropt.advisor_plan_wait = '1ms'; SELECT filteropt.slow_query_plan($id, capture => true)");
+sql("$slow 13");
+is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'a request is void after its time');
+sql("$slow 14");
+like(sql("SELECT filteropt.slow_query_plan($id, capture => true)"), qr/Filter: \(ref > 14\)/, 'and can be made again');
+# an execution that began before its plan was asked for, and one that another role ends
+my $begin = 'BEGIN; SET LOCAL ROLE app; DECLARE c CURSOR FOR SELECT id, pg_sleep(0.03) FROM t; FETCH 1 FROM c; RESET ROLE;';
+sql("$begin CLOSE c; COMMIT");
+my $cursor_id = sql(q{SELECT queryid FROM filteropt.slow_query WHERE role = 'app'::regrole AND query ~ 'SELECT id, pg_sleep'});
+like($cursor_id, qr/^-?\d+$/, 'a query is of the role that began it');
+my $of_cursor = "SELECT filteropt.slow_query_plan($cursor_id, 'app', true)";
+sql("$begin $of_cursor; CLOSE c; COMMIT");
+is(sql($of_cursor), '', 'an execution under way has not counted');
+sql("$begin CLOSE c; COMMIT");
+like(sql($of_cursor), qr/Seq Scan on t .*\(actual rows=1 loops=1\)/, 'the next one has');
 sql("DO \$\$ BEGIN PERFORM 1 FROM t WHERE id = 1 AND pg_sleep(0.03) IS NOT NULL; END \$\$;" . "SELECT filteropt.slow_query_reset(); $slow 1");
 is(sql("SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', 'a reset forgets them');
 

@@ -60,6 +60,25 @@ like(FilteroptTest::error_of($node, "SET statement_timeout = 400; SELECT * FROM 
 	qr/^57014: canceling statement due to statement timeout/, 'cancelled');
 is(sql(q{SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass}), '1', 'and nothing is left');
 my ($out, $err);
+# The session goes on after it, and a handler rolls back its own subtransaction.
+sql(q{CREATE TABLE written (i int);
+	CREATE FUNCTION pause() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_sleep(10); RETURN 7; END $$});
+my %cancelled = (
+	'running a query' => "$slow, statement_limit => '700 ms'",
+	'planning one' => q{ARRAY['SELECT count(*) FROM t WHERE ref = pause()']});
+foreach my $when (sort keys %cancelled)
+{
+	$node->psql('postgres', qq{SET statement_timeout = 400; BEGIN; INSERT INTO written VALUES (0);
+		SELECT count(*) FROM filteropt.index_advise($cancelled{$when}); SET statement_timeout = 0; ROLLBACK; SET statement_timeout = 0;
+		SELECT current_setting('lock_timeout'), count(*) FROM written}, on_error_stop => 0, stdout => \$out, stderr => \$err);
+	like($err, qr/canceling statement due to statement timeout/, "cancelled $when in a transaction");
+	is($out, '0|0', 'the session goes on after ROLLBACK');
+	# the timer of runs is over, too: it would end the sleep
+	is(sql(qq{SET statement_timeout = 400; DO \$do\$ BEGIN INSERT INTO written VALUES (1);
+		BEGIN INSERT INTO written VALUES (2); PERFORM count(*) FROM filteropt.index_advise($cancelled{$when}); INSERT INTO written VALUES (3);
+		EXCEPTION WHEN query_canceled THEN INSERT INTO written VALUES (4); PERFORM pg_sleep(0.8); END; INSERT INTO written VALUES (5);
+		END \$do\$; SET statement_timeout = 0; SELECT string_agg(i::text, ' ' ORDER BY i) FROM written; TRUNCATE written}), '1 4 5', 'and a handler goes on');
+}
 $node->psql('postgres', "SELECT count(*) FROM filteropt.index_advise($slow, statement_limit => '4 s')",
 	stdout => \$out, stderr => \$err);
 like($err, qr/NOTICE:  index advice is \w+.*: 1 queries, \d+ possible indexes, \d+ plans so far/, 'it says how far it is');

@@ -58,6 +58,7 @@ like(error_as('ordinary', "SELECT filteropt.slow_query_plan($id, 'keeper', true)
 as('monitor', "SELECT filteropt.slow_query_plan($id, 'keeper', true)");
 as('keeper', $slow);
 like(as('monitor', "SELECT filteropt.slow_query_plan($id, 'keeper', true)"), qr/Filter: \(parent_id > 7\)/, 'which a monitor may ask for');
+like(error_as('ordinary', "SELECT filteropt.slow_query_plan($id, capture => true)"), qr/^42704: no query/, 'nobody asks for what another role runs as if it were theirs');
 
 # What changes something.
 for my $call ('SELECT filteropt.n_plus_one_reset()', 'SELECT filteropt.slow_query_reset()', 'SELECT filteropt.slow_log_enable(5)',
@@ -87,14 +88,16 @@ sub is_empty
 	my ($when) = @_;
 	is(sql(q{SELECT s.loops, (SELECT count(*) FROM filteropt.n_plus_one), (SELECT count(*) FROM filteropt.slow_query) FROM filteropt.advisor_status() s}), '0|0|0', "$when: nothing is left");
 	is(sql(q{SELECT count(*) FROM filteropt.advisor_queries() WHERE query ~ 'secret_'}), '0', "$when: no texts either");
-	is(as('keeper', "SELECT filteropt.slow_query_plan($id, capture => true) IS NULL"), 't', "$when: nor plans");
+	like(error_as('keeper', "SELECT filteropt.slow_query_plan($id, capture => true)"), qr/^42704: no query/, "$when: nor plans");
 	as('keeper', "$loop$slow");
+	as('keeper', "SELECT filteropt.slow_query_plan($id, capture => true)");
+	as('keeper', $slow);
 	is(as('keeper', 'SELECT loops, calls, child_query FROM filteropt.n_plus_one'), '1|10|SELECT word FROM secret_child WHERE parent_id = $1', "$when: it watches again");
 	like(as('keeper', "SELECT filteropt.slow_query_plan($id, capture => true)"), qr/Filter: \(parent_id > 7\)/, "$when: and keeps plans");
 	return;
 }
 my $script = $node->basedir . '/loop.sql';
-append_to_file($script, $loop . "SELECT filteropt.slow_query_plan((random() * 100)::bigint, capture => true);\nSELECT count(*), pg_sleep(0.021) FROM secret_child WHERE parent_id > 7;\n");
+append_to_file($script, $loop . "SELECT filteropt.slow_query_plan(queryid, role, true) FROM filteropt.slow_query ORDER BY random() LIMIT 2;\nSELECT count(*), pg_sleep(0.021) FROM secret_child WHERE parent_id > 7;\n");
 for my $victim (qw(backend postmaster))
 {
 	my ($out, $err) = ('', '');

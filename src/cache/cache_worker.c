@@ -14,6 +14,7 @@
 #include "cache/cache_redis.h"
 #include "cache/cache_worker.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_database.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -21,6 +22,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -222,6 +224,24 @@ work_if_due(TimestampTz *last)
 		*last = now;
 }
 
+/*
+ * Leave if somebody wants the database to himself, to drop, rename or copy it: he waits
+ * five seconds for others to go, with a lock that all who come in need.
+ */
+static void
+leave_if_unwanted(void)
+{
+	LOCKTAG		database;
+	LockAcquireResult got;
+
+	SET_LOCKTAG_OBJECT(database, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	StartTransactionCommand();
+	got = LockAcquire(&database, RowExclusiveLock, false, true);
+	CommitTransactionCommand();
+	if (got == LOCKACQUIRE_NOT_AVAIL)
+		proc_exit(0);
+}
+
 /* Entry of a worker: arg is the database. */
 void
 fo_cache_worker_main(Datum arg)
@@ -245,6 +265,7 @@ fo_cache_worker_main(Datum arg)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		leave_if_unwanted();
 		fo_cache_roll_windows();
 		if (ConfigReloadPending)
 		{

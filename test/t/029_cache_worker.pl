@@ -32,6 +32,16 @@ for my $i (1 .. 9)
 }
 is(sql($node, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'filteropt cache' AND datname LIKE 'd%'}), '9',
 	'by a worker of its own');
+
+# A worker is in nobody's way who wants its database to himself.
+for my $command ('DROP DATABASE d1', 'ALTER DATABASE d2 RENAME TO e2', 'CREATE DATABASE e3 TEMPLATE d3')
+{
+	ok($node->psql('postgres', $command) == 0, $command);
+}
+is(sql($node, q{SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database WHERE datname ~ '^[de][123]$'}),
+	'd3,e2,e3', 'all of it has happened');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity
+	WHERE backend_type = 'filteropt cache' AND datname = 'e2'}), 'and it comes back');
 $node->stop;
 
 my $small = FilteroptTest::new_node('few', preload => 1, conf => "max_worker_processes = 3\n");
